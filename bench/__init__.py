@@ -1,0 +1,1 @@
+"""Joules per inference for baseline against pruned, quantized and distilled models."""

@@ -1,0 +1,97 @@
+"""Finds plug-ins: modules of a folder, and entry points of other packages.
+
+A plug-in is a file that is found, not a name that is listed. Each module of a plug-in folder
+defines one required name; files whose name starts with an underscore are helpers, no plug-ins.
+A plug-in that cannot be loaded never stops the others: it is returned as `Broken`, with why.
+"""
+
+import importlib
+import importlib.metadata
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One plug-in that was found.
+
+    Args:
+        name: Its file's name, or its entry point's.
+        target: What the required name stands for in it.
+        module: Where it was found, for messages.
+        opt_in: Whether it is used only when named; a module says so with ``OPT_IN = True``.
+    """
+
+    name: str
+    target: Any
+    module: str
+    opt_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A plug-in that could not be loaded, with the reason."""
+
+    name: str
+    reason: str
+
+
+def plugins(folder: str, required: str) -> tuple[dict[str, Plugin], tuple[Broken, ...]]:
+    """Everything found in the package *folder* and in the entry-point group of its name.
+
+    Args:
+        folder: A package's full name, such as ``bench.meters``.
+        required: The name that each module defines, such as ``open_meter``.
+
+    Returns:
+        The plug-ins by name, alphabetically, and those that could not be loaded.
+        A file of ours wins over an entry point of the same name.
+    """
+    found: dict[str, Plugin] = {}
+    broken: list[Broken] = []
+    for result in (*_modules(folder, required), *_entry_points(folder, required)):
+        if isinstance(result, Broken):
+            broken.append(result)
+        elif result.name in found:
+            broken.append(
+                Broken(result.name, f"{result.module} has the name of {found[result.name].module}")
+            )
+        else:
+            found[result.name] = result
+    return dict(sorted(found.items())), tuple(broken)
+
+
+def _modules(folder: str, required: str) -> Iterator[Plugin | Broken]:
+    package = importlib.import_module(folder)
+    for entry in sorted(pkgutil.iter_modules(package.__path__), key=lambda entry: entry.name):
+        if not entry.name.startswith("_"):
+            try:
+                module = importlib.import_module(f"{folder}.{entry.name}")
+            except Exception as error:  # noqa: BLE001 - whatever it raises, the others go on
+                yield Broken(entry.name, f"{type(error).__name__}: {error}")
+            else:
+                yield _plugin(entry.name, module, required)
+
+
+def _entry_points(folder: str, required: str) -> Iterator[Plugin | Broken]:
+    group = f"joulebench.{folder.rpartition('.')[2]}"
+    for point in importlib.metadata.entry_points(group=group):
+        try:
+            target = point.load()
+        except Exception as error:  # noqa: BLE001 - whatever it raises, the others go on
+            yield Broken(point.name, f"{type(error).__name__}: {error}")
+            continue
+        if isinstance(target, ModuleType):
+            yield _plugin(point.name, target, required)
+        else:
+            yield Plugin(point.name, target, point.value)
+
+
+def _plugin(name: str, module: ModuleType, required: str) -> Plugin | Broken:
+    if not hasattr(module, required):
+        return Broken(name, f"{module.__name__} does not define {required}")
+    opt_in = bool(getattr(module, "OPT_IN", False))
+    return Plugin(name, getattr(module, required), module.__name__, opt_in)

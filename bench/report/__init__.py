@@ -1,0 +1,1 @@
+"""From a comparison to a page: pure functions of journals."""

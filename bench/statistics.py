@@ -1,0 +1,160 @@
+"""Intervals and verdicts, as pure functions of numbers.
+
+Units of replication are windows or pairs of windows, never calls inside one window: those share
+clocks, temperature and layout, and pooling them would claim a certainty that is not there.
+
+Sources: JCGM 100:2008 (GUM) for combined uncertainty; Student 1908 for the t interval;
+Schuirmann 1987 for equivalence inside a margin.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What a comparison says."""
+
+    SAVES = "saves"
+    COSTS = "costs"
+    NO_GAIN = "no gain"
+    UNRESOLVED = "unresolved"
+    BREAKS_QUALITY = "breaks quality"
+    NOT_COMPARABLE = "not comparable"
+    NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with its confidence interval.
+
+    Args:
+        value: Best value.
+        low: Lower end.
+        high: Upper end.
+        n: How many independent replicates it rests on.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def t_quantile(confidence: float, degrees: int) -> float:
+    """Two-sided quantile of Student's t for a *confidence* such as 0.95.
+
+    >>> round(t_quantile(0.95, 5), 3)
+    2.571
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, (1 + confidence) / 2))
+
+
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval | None:
+    """The mean of independent values with its t interval; None for fewer than two values.
+
+    One value has no spread, so it has no interval: that is unknown, not zero.
+
+    >>> mean_interval([1.0]) is None
+    True
+    """
+    n = len(values)
+    if n < 2:  # noqa: PLR2004 - a spread needs two
+        return None
+    mean = math.fsum(values) / n
+    half = t_quantile(confidence, n - 1) * standard_deviation(values) / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half, n)
+
+
+def standard_deviation(values: Sequence[float]) -> float:
+    """Sample standard deviation (n - 1) of at least two values."""
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def ratio_interval(
+    pairs: Sequence[tuple[float, float]],
+    *,
+    type_b: Sequence[float] = (),
+    confidence: float = 0.95,
+) -> Interval | None:
+    """The ratio variant ÷ baseline from pairs of neighbouring windows, with its interval.
+
+    Each pair gives one log ratio; drift that is common to a pair cancels in it. The spread of
+    the log ratios (type A) and the meters' bound (type B) are combined in quadrature.
+
+    Args:
+        pairs: (baseline, variant), both positive, in the same unit.
+        type_b: Relative standard uncertainty of each pair from the meter, if any.
+        confidence: Such as 0.95.
+
+    Returns:
+        The geometric mean ratio, or None for fewer than two pairs.
+
+    Raises:
+        ValueError: A value is not positive.
+    """
+    if any(baseline <= 0 or variant <= 0 for baseline, variant in pairs):
+        raise ValueError("a ratio needs positive values; leave out the pair that has none")
+    logs = [math.log(variant / baseline) for baseline, variant in pairs]
+    n = len(logs)
+    if n < 2:  # noqa: PLR2004 - a spread needs two
+        return None
+    mean = math.fsum(logs) / n
+    from_meter = math.sqrt(math.fsum(u * u for u in type_b)) / n if type_b else 0.0
+    standard = math.hypot(standard_deviation(logs) / math.sqrt(n), from_meter)
+    half = t_quantile(confidence, n - 1) * standard
+    return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), n)
+
+
+def verdict(ratio: Interval | None, margin: float) -> Verdict:
+    """What a ratio variant ÷ baseline says, at an equivalence *margin* such as 0.03.
+
+    ``no gain`` needs the whole interval inside the margin: it is a finding, not a lack of one.
+    An interval that leaves 1 to one side decides; one that does neither is ``unresolved``.
+
+    >>> verdict(Interval(0.53, 0.51, 0.54, 6), 0.03)
+    <Verdict.SAVES: 'saves'>
+    >>> verdict(Interval(1.0, 0.99, 1.02, 6), 0.03)
+    <Verdict.NO_GAIN: 'no gain'>
+    """
+    if ratio is None:
+        return Verdict.NOT_MEASURED
+    if 1 / (1 + margin) <= ratio.low and ratio.high <= 1 + margin:
+        return Verdict.NO_GAIN
+    if ratio.high < 1:
+        return Verdict.SAVES
+    if ratio.low > 1:
+        return Verdict.COSTS
+    return Verdict.UNRESOLVED
+
+
+def pairs_to_decide(ratio: Interval, margin: float, confidence: float = 0.95) -> int:
+    """About how many pairs would bring the half-width to the margin, at the spread seen.
+
+    Args:
+        ratio: An unresolved ratio.
+        margin: The equivalence margin.
+        confidence: Such as 0.95.
+    """
+    half = (math.log(ratio.high) - math.log(ratio.low)) / 2
+    spread = half * math.sqrt(ratio.n) / t_quantile(confidence, ratio.n - 1)
+    n = ratio.n
+    while t_quantile(confidence, n - 1) * spread / math.sqrt(n) > margin and n < 10_000:  # noqa: PLR2004 - beyond it, give up
+        n += 1
+    return n
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The *share* quantile of sorted values, by linear interpolation (Hyndman-Fan type 7).
+
+    >>> quantile([1.0, 2.0, 3.0, 4.0], 0.5)
+    2.5
+    """
+    position = share * (len(ordered) - 1)
+    lower = math.floor(position)
+    upper = min(lower + 1, len(ordered) - 1)
+    return ordered[lower] + (ordered[upper] - ordered[lower]) * (position - lower)

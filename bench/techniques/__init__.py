@@ -1,0 +1,1 @@
+"""Compression methods: one file each, found by `bench.discover`; each defines `apply`."""

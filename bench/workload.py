@@ -1,0 +1,146 @@
+"""What is measured: a workload, a variant of it, and the case that a row of a table stands for."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Level = tuple[tuple[str, str], ...]
+"""A technique's parameters, sorted by name, each value as text: part of the case id."""
+
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How good a model's outputs are.
+
+    Args:
+        metric: Such as ``test accuracy``.
+        value: Share between 0 and 1, or the metric's own unit.
+        n: Number of samples it rests on.
+        target: Least value that counts, or None if the workload sets none.
+    """
+
+    metric: str
+    value: float
+    n: int
+    target: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value reaches the target; a workload without target accepts any."""
+        return self.target is None or self.value >= self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A model with its input, its quality function and its quality target (MLPerf's benchmark).
+
+    Args:
+        name: Such as ``digits-mlp``.
+        model: The model as shipped: what the baseline runs.
+        inputs: Gives the input for a batch size.
+        quality: Judges any variant's model, target included; None if there is nothing to judge by.
+        unit: What one sample is, such as ``image``.
+        threads: CPU threads that every variant of it runs on.
+        version: Hash of what makes it: data, architecture, seed. Another version, another history.
+        context: What techniques may need besides: training data, a training function.
+    """
+
+    name: str
+    model: Callable[..., Any]
+    inputs: Callable[[int], Any]
+    quality: Callable[[Callable[..., Any]], Quality] | None = None
+    unit: str = "sample"
+    threads: int = 1
+    version: str = ""
+    context: Any = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One form of a workload: its baseline, or what a technique made of it at one level.
+
+    Args:
+        workload: What it is a form of.
+        technique: Such as ``magnitude_pruning``, or ``baseline``.
+        level: The technique's parameters.
+        model: What runs; a fresh object that shares nothing with the baseline's.
+        size_disk: Bytes of its weights as stored, or None if unknown.
+        note: What the reader of its row should know, such as ``masked: dense kernel``.
+    """
+
+    workload: Workload
+    technique: str
+    level: Level
+    model: Callable[..., Any]
+    size_disk: int | None = None
+    note: str = ""
+
+    @property
+    def label(self) -> str:
+        """``technique@name=value,…`` as it stands in case ids and tables."""
+        parameters = ",".join(f"{name}={value}" for name, value in self.level)
+        return f"{self.technique}@{parameters}" if parameters else self.technique
+
+
+def baseline_of(workload: Workload) -> Variant:
+    """The workload as shipped, as a variant."""
+    return Variant(workload, BASELINE, (), workload.model)
+
+
+def level(**parameters: object) -> Level:
+    """A technique's keyword parameters as a `Level`: sorted, short numbers.
+
+    >>> level(form="csr", density=0.10)
+    (('density', '0.1'), ('form', 'csr'))
+    """
+    return tuple(
+        (name, f"{value:g}" if isinstance(value, float) else str(value))
+        for name, value in sorted(parameters.items())
+    )
+
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.:@=,+-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """``workload/technique@level/runtime/device/bN``: one row of a table, the unit of history.
+
+    Args:
+        workload: The workload's name.
+        variant: ``technique@level``.
+        runtime: What executes it.
+        device: ``cpu`` or ``cuda:0``.
+        batch: Samples given together.
+    """
+
+    workload: str
+    variant: str
+    runtime: str
+    device: str
+    batch: int
+
+    @property
+    def id(self) -> str:
+        """The case as one string; characters that would break it are replaced by ``-``."""
+        parts = (self.workload, self.variant, self.runtime, self.device)
+        safe = (_UNSAFE.sub("-", part) for part in parts)
+        return f"{'/'.join(safe)}/b{self.batch}"
+
+    @property
+    def baseline(self) -> "Case":
+        """The case of the workload as shipped: same runtime, same device, same batch."""
+        return Case(self.workload, BASELINE, self.runtime, self.device, self.batch)
+
+
+Technique = Callable[..., Variant]
+"""What ``apply`` of a technique's file is: ``apply(workload, *, seed, **level) -> Variant``."""
+
+Loop = Callable[[int], Sequence[float]]
+"""Runs n inferences, waits until the device is done, and gives the latency of each in seconds."""
+
+Prepare = Callable[..., Loop]
+"""What ``prepare`` of a runtime's file is: ``prepare(model, inputs, *, device, threads) -> Loop``."""
