@@ -76,7 +76,13 @@ def contains(outer: str, inner: str) -> bool:
     (True, False)
     >>> contains("board/psys", "cpu/1/dram"), contains("wall/0", "gpu/GPU-1/board")
     (True, True)
+
+    What follows ``#`` names a second route to the same energy:
+
+    >>> contains("cpu/0/package", "cpu/0/package#pyrapl")
+    True
     """
+    outer, inner = outer.partition("#")[0], inner.partition("#")[0]
     if outer == inner:
         return True
     family, rest = _family(outer)

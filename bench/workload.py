@@ -143,4 +143,4 @@ Loop = Callable[[int], Sequence[float]]
 """Runs n inferences, waits until the device is done, and gives the latency of each in seconds."""
 
 Prepare = Callable[..., Loop]
-"""What ``prepare`` of a runtime's file is: ``prepare(model, inputs, *, device, threads) -> Loop``."""
+"""``prepare(model, inputs, *, device, threads)`` of a runtime's file."""

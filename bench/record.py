@@ -1,0 +1,200 @@
+"""The records of a journal as frozen values, and as lines of JSON.
+
+SI units throughout; the schema is `bench/schema/journal-1.json`, after shared/design.md §5.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.meter import Channel, Status, Unusable
+from bench.quantities import Kind
+from bench.window import ChannelEnergy
+
+SCHEMA = 1
+
+
+class JournalError(ValueError):
+    """A journal cannot be read or written; the message says which line, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The first record of a journal: where, when and how it was measured."""
+
+    run_id: str
+    started: str
+    command: str
+    settings: Mapping[str, Any]
+    seed: int
+    git: Mapping[str, Any] | None
+    machine: Mapping[str, Any]
+    packages: Mapping[str, str]
+    channels: tuple[Channel, ...]
+    unusable: tuple[Unusable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRecord:
+    """What one case is; it follows the case's windows and makes them count.
+
+    ``case`` and ``baseline`` are ids of `bench.workload.Case`; a baseline names itself.
+    """
+
+    case: str
+    workload: str
+    technique: str
+    level: Mapping[str, str]
+    runtime: str
+    device: str
+    batch: int
+    threads: int
+    dtype: str | None
+    baseline: str
+    quality: Mapping[str, Any] | None
+    baseline_quality: Mapping[str, Any] | None
+    size_bytes: Mapping[str, int | None]
+    parameters: int | None
+    nonzero: int | None
+    macs: int | None
+    workload_version: str
+    unit: str
+    note: str = ""
+    device_id: str = ""
+    nodeid: str = ""
+
+    @property
+    def label(self) -> str:
+        """``technique@level`` as in `bench.workload.Variant.label`."""
+        parameters = ",".join(f"{name}={value}" for name, value in sorted(self.level.items()))
+        return f"{self.technique}@{parameters}" if parameters else self.technique
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Latency of the calls of one window, in seconds."""
+
+    n: int
+    p50: float
+    p95: float
+    p99: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One measured stretch of time, with the energy that belongs to just that time.
+
+    ``role`` is baseline, variant, control, idle or warmup; ``order`` counts within the case.
+    """
+
+    case: str
+    role: str
+    pair: int
+    order: int
+    t0_ns: int
+    t1_ns: int
+    calls: int
+    samples: int
+    energy: tuple[ChannelEnergy, ...]
+    latency_s: Latency | None = None
+    flags: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """Length of the window."""
+        return (self.t1_ns - self.t0_ns) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """A block that was thrown away, and why."""
+
+    case: str
+    pair: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Why a case was skipped or refused, or what a reader found odd about the journal."""
+
+    case: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The last record: the session ended in order."""
+
+    finished: str
+    exit: int
+    counts: Mapping[str, int]
+
+
+Record = Run | CaseRecord | Window | Discard | Note | End
+NAMES: dict[type, str] = {
+    Run: "run",
+    CaseRecord: "case",
+    Window: "window",
+    Discard: "discard",
+    Note: "note",
+    End: "end",
+}
+TYPES: dict[str, Any] = {name: type_ for type_, name in NAMES.items()}
+
+
+def to_json(record: Record) -> str:
+    """One line of a journal, without its newline.
+
+    Raises:
+        ValueError: A number is not finite: JSON has no word for that, nor has a result.
+    """
+    fields: dict[str, Any] = {"record": NAMES[type(record)]}
+    if isinstance(record, Run):
+        fields["schema"] = SCHEMA
+    fields.update(dataclasses.asdict(record))
+    return json.dumps(fields, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def from_json(line: str) -> Record:
+    """The record of one line.
+
+    Raises:
+        JournalError: The line is no record of a schema that this version reads.
+    """
+    fields = json.loads(line)
+    name = fields.pop("record", None) if isinstance(fields, dict) else None
+    if name not in TYPES:
+        raise JournalError(f"found the record type {name!r}, wanted one of {', '.join(TYPES)}")
+    if name == "run":
+        _require_schema(fields.pop("schema", None))
+        fields["channels"] = tuple(_channel(c) for c in fields["channels"])
+        fields["unusable"] = tuple(
+            Unusable(**{**u, "status": Status(u["status"])}) for u in fields["unusable"]
+        )
+    if name == "window":
+        fields["energy"] = tuple(_energy(e) for e in fields["energy"])
+        fields["latency_s"] = Latency(**fields["latency_s"]) if fields["latency_s"] else None
+        fields["flags"] = tuple(fields["flags"])
+    record: Record = TYPES[name](**fields)
+    return record
+
+
+def _require_schema(found: object) -> None:
+    if not isinstance(found, int) or found > SCHEMA:
+        raise JournalError(
+            f"the journal has schema {found}, this joulebench reads up to {SCHEMA};"
+            " install a newer one: pip install --upgrade joulebench"
+        )
+
+
+def _channel(fields: dict[str, Any]) -> Channel:
+    return Channel(**{**fields, "kind": Kind(fields["kind"]), "range": tuple(fields["range"])})
+
+
+def _energy(fields: dict[str, Any]) -> ChannelEnergy:
+    kind, status = Kind(fields["kind"]), Status(fields["status"])
+    return ChannelEnergy(**{**fields, "kind": kind, "status": status})
