@@ -166,7 +166,9 @@ def probe(
 ) -> Probe | None:
     """Watches a counter until it has changed *changes* times, or for *longest_s*.
 
-    The longest gap is what counts, not the median: it bounds how stale a reading can be.
+    The longest gap is what counts, not the median: it bounds how stale a reading can be. A change
+    lies somewhere between the read before it and the read that shows it, so a gap is taken from
+    the start of the one to the end of the other: too long by two reads, and never too short.
     The time before the first change is no full interval and is left out.
 
     Args:
@@ -178,17 +180,18 @@ def probe(
     Returns:
         What was seen, or None if the counter did not move twice.
     """
+    began = previous = clock()
     start = last = read()
-    began = clock()
-    previous_change: int | None = None
+    before_change: int | None = None
     longest_gap = seen = 0
     while seen < changes and (now := clock()) - began < longest_s * 1e9:
         value = read()
         if value != last:
             seen += 1
-            if previous_change is not None:
-                longest_gap = max(longest_gap, now - previous_change)
-            previous_change, last = now, value
+            if before_change is not None:
+                longest_gap = max(longest_gap, clock() - before_change)
+            before_change, last = previous, value
+        previous = now
     if longest_gap == 0:
         return None
     return Probe(longest_gap / 1e9, seen, start, last - start)

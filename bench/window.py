@@ -112,7 +112,8 @@ def _counted(channel: Channel, readings: Sequence[Reading]) -> tuple[float, int]
     silent = STALE_AFTER_INTERVALS * channel.update_interval_s
     if total == 0:
         if not channel.kind.is_reading:
-            raise _NoEnergyError(Status.TOO_SHORT, f"no CPU time was seen in {seconds:.3g} s")
+            reason = f"the estimate did not move in {seconds:.3g} s; give it a longer window"
+            raise _NoEnergyError(Status.TOO_SHORT, reason)
         if seconds >= silent:
             reason = (
                 f"the counter stood still for {seconds:.3g} s, though it moved every"
@@ -170,10 +171,10 @@ def _bounds(
     """The interval that holds the true energy of the window, by the formula of the module."""
     first, last = readings[0], readings[-1]
     seconds = (t1_ns - t0_ns) / 1e9
-    if not channel.kind.is_reading:
-        return joules * channel.range[0], joules * channel.range[1]
     if seconds < channel.update_interval_s:
         raise _NoEnergyError(Status.TOO_SHORT, _too_short(channel, seconds))
+    if not channel.kind.is_reading:
+        return joules * channel.range[0], joules * channel.range[1]
     enclosed = max(0.0, (t0_ns - first.t0_ns) + (last.t1_ns - t1_ns)) / 1e9
     edge = channel.update_interval_s * channel.p_max_w + channel.resolution
     return max(0.0, joules - edge - enclosed * channel.p_max_w), joules + edge
