@@ -117,7 +117,7 @@ def _table_order(case: CaseRecord) -> tuple[object, ...]:
 
 def _row(journal: Journal, case: CaseRecord, ids: Sequence[str], idle: Quantity | Absent) -> Row:
     windows = journal.windows_of(case.case)
-    own = [w for w in windows if w.role in _own_roles(case)]
+    own = own_windows(case, windows)
     pairs = _pairs(windows)
     energy = _per_sample(own, lambda w: total(w.energy, ids))
     estimate = _per_sample(own, _estimate_of)
@@ -138,16 +138,29 @@ def _row(journal: Journal, case: CaseRecord, ids: Sequence[str], idle: Quantity 
         throughput=mean_interval([w.samples / w.seconds for w in own]),
         power=_power(own, ids),
         quality_change=change,
-        energy_verdict=Verdict.BREAKS_QUALITY if breaks else verdict(energy_ratio, margin),
-        time_verdict=Verdict.BREAKS_QUALITY if breaks else verdict(time_ratio, margin),
+        energy_verdict=_verdict(
+            energy_ratio, margin, breaks=breaks, known=isinstance(energy, Quantity)
+        ),
+        time_verdict=_verdict(time_ratio, margin, breaks=breaks, known=bool(own)),
         windows=len(own),
         discards=sum(discard.case == case.case for discard in journal.discards),
         flagged=sum(bool(window.flags) for window in own),
     )
 
 
-def _own_roles(case: CaseRecord) -> tuple[str, ...]:
-    return ("baseline", "control") if case.case == case.baseline else ("variant",)
+def _verdict(ratio: Interval | None, margin: float, *, breaks: bool, known: bool) -> Verdict:
+    """The verdict; a value that is *known* and has no ratio is not comparable with its baseline."""
+    if breaks:
+        return Verdict.BREAKS_QUALITY
+    if ratio is None and known:
+        return Verdict.NOT_COMPARABLE
+    return verdict(ratio, margin)
+
+
+def own_windows(case: CaseRecord, windows: Sequence[Window]) -> tuple[Window, ...]:
+    """The windows in which the case itself ran, without those of the baseline beside it."""
+    roles = ("baseline", "control") if case.case == case.baseline else ("variant",)
+    return tuple(window for window in windows if window.role in roles)
 
 
 def _pairs(windows: Sequence[Window]) -> list[tuple[Window, Window]]:
@@ -260,7 +273,8 @@ def _median(values: Sequence[float]) -> float | None:
 def _quality_change(case: CaseRecord) -> float | None:
     if case.quality is None or case.baseline_quality is None:
         return None
-    return float(case.quality["value"]) - float(case.baseline_quality["value"])
+    value, before = case.quality["value"], case.baseline_quality["value"]
+    return None if value is None or before is None else float(value) - float(before)
 
 
 def _breaks_quality(case: CaseRecord) -> bool:

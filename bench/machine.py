@@ -116,8 +116,8 @@ def _gpus(root: Path) -> tuple[Gpu, ...]:
 
 def _virtualised(root: Path, info: dict[str, str]) -> str | None:
     if "hypervisor" in info.get("flags", "").split():
-        vendor = _text(root / "sys/class/dmi/id/sys_vendor") or "unknown hypervisor"
-        return f"virtual machine ({vendor})"
+        vendor = _text(root / "sys/class/dmi/id/sys_vendor")
+        return f"virtual machine ({vendor})" if vendor else "virtual machine"
     if (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
         return "container"
     return None

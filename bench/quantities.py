@@ -41,6 +41,13 @@ class OverlapError(ValueError):
     """Two quantities were added although one contains the other."""
 
 
+class NotMeasuredError(Exception):
+    """An assertion asks for a number that was not measured.
+
+    Under pytest the test is then skipped with this reason: neither passed nor failed.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Absent:
     """What stands where nothing was measured: never a zero.

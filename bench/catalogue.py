@@ -1,0 +1,111 @@
+"""Workloads and techniques by name, and the user's own models as workloads."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from bench.discover import Plugin, plugins
+from bench.workload import BASELINE, Quality, Variant, Workload, baseline_of
+
+
+def _named(folder: str, required: str, what: str, name: str) -> Plugin:
+    """The plug-in *name*; dashes and underscores are the same."""
+    found, broken = plugins(folder, required)
+    plugin = found.get(name.replace("-", "_")) or found.get(name)
+    if plugin is None:
+        reasons = "".join(f"; {each.name} is broken: {each.reason}" for each in broken)
+        raise ValueError(f"no {what} is named {name}; choose from {', '.join(found)}{reasons}")
+    return plugin
+
+
+@functools.cache
+def make_workload(name: str, seed: int) -> Workload:
+    """The workload *name*, loaded or trained once in a process.
+
+    Raises:
+        ValueError: No workload has that name; the message lists those that exist.
+    """
+    workload: Workload = _named("bench.workloads", "load", "workload", name).target(seed=seed)
+    return workload
+
+
+def make_variant(technique: str, workload: str, *, seed: int = 0, **level: object) -> Variant:
+    """What *technique* makes of *workload* at one level; ``baseline`` makes nothing of it.
+
+    Raises:
+        ValueError: No technique or workload has that name.
+        TypeError: The technique has no such parameter.
+    """
+    shipped = make_workload(workload, seed)
+    if technique == BASELINE:
+        return baseline_of(shipped)
+    plugin = _named("bench.techniques", "apply", "technique", technique)
+    variant: Variant = plugin.target(shipped, seed=seed, **level)
+    return variant
+
+
+def adopt_subject(
+    subject: Variant | Callable[..., Any],
+    inputs: Any,  # noqa: ANN401 - a model's input may be anything
+    *,
+    baseline: Callable[..., Any] | None,
+    batch: int | None,
+    name: str,
+    node: str,
+    quality: Callable[[Callable[..., Any]], Quality] | None,
+    unit: str | None,
+) -> tuple[Variant, Any, int]:
+    """What the fixture was given, as (variant, inputs, samples in them).
+
+    Args:
+        subject: A variant, a module, or any callable.
+        inputs: Its input; None lets a variant bring its own.
+        baseline: What a callable is compared with; None compares it with itself.
+        batch: Samples in *inputs*; None asks their first dimension.
+        name: Tells two measurements of one test apart.
+        node: The test's id: names the workload of a model that has none.
+        quality: Judges a model, for a subject that is no variant.
+        unit: What one sample is.
+
+    Raises:
+        TypeError: The subject cannot be called, or the arguments do not fit it.
+    """
+    if isinstance(subject, Variant):
+        if baseline is not None or quality is not None:
+            raise TypeError("a variant knows its baseline and its quality; leave both out")
+        samples = batch or (1 if inputs is None else _samples(inputs))
+        given = subject.workload.inputs(samples) if inputs is None else inputs
+        return subject, given, samples
+    if not callable(subject):
+        raise TypeError(
+            f"found a {type(subject).__name__}, wanted a variant, a torch module or a callable"
+        )
+    if inputs is None:
+        inputs = ()
+    samples = batch or _samples(inputs)
+    workload = Workload(
+        name=f"{node}-{name}" if name and baseline is None else node,
+        model=subject if baseline is None else baseline,
+        inputs=lambda _: inputs,
+        quality=quality,
+        unit=unit or "sample",
+        threads=_threads(),
+    )
+    if baseline is None:
+        return baseline_of(workload), inputs, samples
+    return Variant(workload, name or "variant", (), subject), inputs, samples
+
+
+def _samples(inputs: Any) -> int:  # noqa: ANN401 - a model's input may be anything
+    """The first dimension of the first array among the inputs, or 1."""
+    arguments = tuple(inputs.values()) if isinstance(inputs, dict) else inputs
+    first = next(iter(arguments), None) if isinstance(arguments, tuple) else arguments
+    shape: Any = getattr(first, "shape", None)
+    return int(shape[0]) if shape else 1
+
+
+def _threads() -> int:
+    """The threads that torch is set to, if it is loaded: the user's models run as they were."""
+    torch = sys.modules.get("torch")
+    return int(torch.get_num_threads()) if torch is not None else 1

@@ -1,0 +1,167 @@
+"""The command ``joulebench``: doctor, measure, report."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.meter import MeterUnavailable
+from bench.record import JournalError
+
+EXIT_USAGE = 2
+EXIT_CANNOT_MEASURE = 10
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb; its exit code is 0, the measured command's own, 2 for a wrong call, or 10."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.verb(options)
+    except MeterUnavailable as error:
+        print(f"joulebench: {error}", file=sys.stderr)
+        return EXIT_CANNOT_MEASURE
+    except (JournalError, ValueError, OSError) as error:
+        print(f"joulebench: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="joulebench",
+        description="Joules per inference for baseline against compressed models.",
+        epilog="Exit codes: 0 ok, 2 wrong call, 10 cannot measure what --require asks for.",
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    _add_doctor(verbs)
+    _add_measure(verbs)
+    _add_report(verbs)
+    return parser
+
+
+def _add_doctor(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    doctor = verbs.add_parser(
+        "doctor", help="what can be measured here, and how to make the rest work"
+    )
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_meters(doctor)
+    doctor.set_defaults(verb=_doctor)
+
+
+def _add_measure(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    measure = verbs.add_parser(
+        "measure",
+        help="the energy of any program, as time gives its seconds",
+        description="Runs COMMAND and prints the energy of its time on standard error;"
+        " with --json, one object as the last line of standard output."
+        " Passes on the command's exit code.",
+    )
+    measure.add_argument("--json", action="store_true", help="print one JSON object")
+    measure.add_argument("-o", "--output", type=Path, help="write the JSON object to this file")
+    _add_meters(measure)
+    measure.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    measure.set_defaults(verb=_measure)
+
+
+def _add_meters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--meters", metavar="NAMES", help="meters that must open, e.g. powercap")
+    parser.add_argument(
+        "--require", choices=["measured"], help="exit with 10 if no instrument can be read"
+    )
+
+
+def _add_report(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    report = verbs.add_parser("report", help="a Markdown page with its figure, from journals")
+    report.add_argument(
+        "results",
+        nargs="*",
+        type=Path,
+        metavar="RESULTS",
+        help="journals or folders of them; default: the newest journal in results/",
+    )
+    report.add_argument("-o", "--output", type=Path, metavar="FILE", help="the page to write")
+    carbon = report.add_mutually_exclusive_group()
+    carbon.add_argument(
+        "--grid-factor", metavar="FACTOR", help="e.g. '34gCO2e/kWh@2025:RTE'; adds carbon"
+    )
+    carbon.add_argument("--country", metavar="ISO", help="e.g. FRA: its factor, by codecarbon")
+    report.set_defaults(verb=_report)
+
+
+def _names(options: argparse.Namespace) -> list[str] | None:
+    return options.meters.split(",") if options.meters else None
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from bench.doctor import diagnose
+    from bench.instruments import open_instruments
+    from bench.machine import fingerprint
+
+    instruments = open_instruments(_names(options))
+    try:
+        diagnosis = diagnose(fingerprint(), instruments)
+        if options.json:
+            print(json.dumps(diagnosis.as_json(), indent=1, ensure_ascii=False))
+        else:
+            print("\n".join(diagnosis.lines()))
+    finally:
+        instruments.close()
+    if options.require and not diagnosis.measured:
+        print("joulebench: no instrument can be read here", file=sys.stderr)
+        return EXIT_CANNOT_MEASURE
+    return 0
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from bench.command import CommandError, measure_command
+    from bench.instruments import open_instruments
+    from bench.session import why_not_measured
+    from bench.window import cover
+
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if not command:
+        raise ValueError("no command; write joulebench measure -- COMMAND")
+    instruments = open_instruments(_names(options))
+    try:
+        if options.require and not cover(instruments.channels, ""):
+            print(f"joulebench: {why_not_measured(instruments)}", file=sys.stderr)
+            return EXIT_CANNOT_MEASURE
+        outcome = measure_command(command, instruments)
+    except CommandError as error:
+        print(f"joulebench: {error}", file=sys.stderr)
+        return error.exit_code
+    finally:
+        instruments.close()
+    line = json.dumps(outcome.as_json(), ensure_ascii=False)
+    if options.output:
+        options.output.write_text(line + "\n", encoding="utf-8")
+    if options.json:
+        print(line, flush=True)
+    else:
+        print("\n".join(outcome.lines()), file=sys.stderr)
+    return outcome.exit_code
+
+
+def _report(options: argparse.Namespace) -> int:
+    from bench.records import journals
+    from bench.report.markdown import GridFactor, parse_grid_factor
+    from bench.report.write import write
+
+    paths = [p for each in options.results for p in (journals(each) if each.is_dir() else [each])]
+    if not options.results:
+        paths = journals(Path("results"))[-1:]
+    if not paths:
+        folders = " ".join(map(str, options.results)) or "results"
+        raise JournalError(f"no journal in {folders}; run pytest --benchmark suites first")
+    grid = parse_grid_factor(options.grid_factor) if options.grid_factor else None
+    if options.country:
+        from bench.meters.codecarbon import grid_factor
+
+        grid = GridFactor(*grid_factor(options.country))
+    out = options.output or Path("reports") / f"{paths[-1].stem}.md"
+    for path in write(paths, out, grid=grid):
+        print(f"wrote {os.path.relpath(path)}")
+    return 0

@@ -1,0 +1,387 @@
+"""The pytest plugin: ``pytest --benchmark``, the fixture ``joules``, and what they print.
+
+Every pytest run of every user pays for the import of this file, so it imports the standard
+library and pytest; torch, pandas and the meters are imported when something is measured.
+"""
+
+import argparse
+import contextlib
+import os
+import shlex
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench.quantities import NotMeasuredError
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+    from bench.result import Result
+    from bench.session import Session, Settings
+    from bench.workload import Quality, Variant
+
+FIXTURE = "joules"
+EXIT_CANNOT_MEASURE = 10
+_HELP = {
+    "profile": ("quick", "How long and how often: quick, nightly or full. Default: quick."),
+    "meters": ("", "Meters that must open, e.g. powercap,nvml. Default: all that can."),
+    "device": ("cpu", "Where the models run: cpu or cuda:0. Default: cpu."),
+    "require": ("", "'measured': refuse to start where no instrument can be read."),
+    "results": ("results", "Where journals go; reports go beside it. Default: results."),
+    "seed": ("0", "Orders the blocks and seeds the techniques. Default: 0."),
+}
+_MARKER = (
+    "joules(unit=None, pairs=None): unit of one sample, such as 'image'; pairs of blocks to measure"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Registers our options; each but the flags has an ini key of the same name."""
+    group = parser.getgroup("joules", "joules: energy of baseline against compressed models")
+    help_text = (
+        "Measure joules per inference and speed. Without it each case runs once, unmeasured."
+    )
+    # another plugin may own that name; our alias remains
+    with contextlib.suppress(ValueError, argparse.ArgumentError):
+        group.addoption("--benchmark", action="store_true", dest="joules", help=help_text)
+    group.addoption("--joules", action="store_true", dest="joules", help="Same as --benchmark.")
+    for name, (default, text) in _HELP.items():
+        metavar = name.upper()
+        group.addoption(f"--joules-{name}", dest=f"joules_{name}", metavar=metavar, help=text)
+        parser.addini(f"joules_{name}", f"{text} (command line: --joules-{name})", default=default)
+    group.addoption(
+        "--joules-resume",
+        action="store_true",
+        dest="joules_resume",
+        help="Go on with the newest journal that was cut off; run only what is missing.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers the marker, and the plugin's state if this session measures."""
+    config.addinivalue_line("markers", _MARKER)
+    state = _State(config)
+    if state.measuring and _has_workers(config):
+        raise pytest.UsageError(
+            "joules cannot measure under parallel workers: they would measure each other;"
+            " run pytest --benchmark with -n0"
+        )
+    config.pluginmanager.register(state, "joules-state")
+
+
+def _has_workers(config: pytest.Config) -> bool:
+    parallel = config.getoption("numprocesses", default=None) or config.getoption("tx", default=[])
+    return bool(parallel) or "PYTEST_XDIST_WORKER" in os.environ
+
+
+def _option(config: pytest.Config, name: str) -> str:
+    """A setting: command line over environment over ini over default."""
+    given = config.getoption(f"joules_{name}")
+    if given is None:
+        given = os.environ.get(f"JOULES_{name.upper()}")
+    if given is None:
+        given = config.getini(f"joules_{name}")
+    return str(given)
+
+
+class _State:
+    """What the plugin keeps between hooks: the open session, and what there is to print."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.session: Session | None = None
+        self.measuring = bool(config.getoption("joules"))
+        self.cases = 0
+        self.case = 0
+        self.variants: dict[object, Variant] = {}
+        self.written: tuple[Path, ...] = ()
+
+    # -- before the tests -------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Lets pytest-benchmark count our tests as benchmarks."""
+        from bench import pytest_bridge
+
+        if pytest_bridge.is_active(config):
+            pytest_bridge.adopt(items, FIXTURE)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Opens the measuring session once it is known that there is something to measure."""
+        config = self.config
+        self.cases = sum(
+            FIXTURE in getattr(item, "fixturenames", ()) and not _is_skipped(item)
+            for item in session.items
+        )
+        if not (self.measuring and self.cases) or config.option.collectonly:
+            return
+        if config.getoption("benchmark_disable", default=False):
+            self.measuring = False
+            return
+        self.session = self._start()
+        self._say_plan(self.session)
+
+    def _start(self) -> "Session":
+        from bench.meter import MeterUnavailable
+        from bench.record import JournalError
+        from bench.session import NothingMeasuresError, Session
+
+        try:
+            return Session.start(self._settings(), self._say, os.environ)
+        except (NothingMeasuresError, MeterUnavailable) as error:
+            pytest.exit(f"joules: {error}", EXIT_CANNOT_MEASURE)
+        except (JournalError, OSError, ValueError) as error:
+            pytest.exit(f"joules: {error}", pytest.ExitCode.USAGE_ERROR)
+
+    def _settings(self) -> "Settings":
+        from bench.measure import PROFILES
+        from bench.session import Settings
+
+        profile, require = _option(self.config, "profile"), _option(self.config, "require")
+        if profile not in PROFILES:
+            raise ValueError(f"no profile is named {profile}; choose from {', '.join(PROFILES)}")
+        if require not in {"", "measured"}:
+            raise ValueError(f"--joules-require={require}: the only thing to require is 'measured'")
+        meters = tuple(name for name in _option(self.config, "meters").split(",") if name)
+        seed = _option(self.config, "seed")
+        if not seed.lstrip("-").isdigit():
+            raise ValueError(f"--joules-seed={seed}: give a whole number")
+        return Settings(
+            profile=profile,
+            schedule=PROFILES[profile],
+            meters=meters or None,
+            device=_option(self.config, "device"),
+            results=self.config.invocation_params.dir / _option(self.config, "results"),
+            seed=int(seed),
+            resume=bool(self.config.getoption("joules_resume")),
+            require_measured=require == "measured",
+            command=shlex.join(["pytest", *map(str, self.config.invocation_params.args)]),
+        )
+
+    def _say_plan(self, session: "Session") -> None:
+        minutes = self.cases * session.seconds_per_case() / 60
+        kinds = dict.fromkeys(str(c.kind) for c in session.instruments.channels)
+        self._say(
+            f"{self.cases} cases × {session.seconds_per_case():.0f} s"
+            f" ≈ {minutes:.1f} min, training not counted;"
+            f" profile {session.settings.profile}, power sources: {', '.join(kinds) or 'none'}"
+        )
+
+    # -- while they run ---------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _terminal(self) -> "Generator[TerminalReporter | None]":
+        """The terminal, past pytest's capturing; None if nothing is to be printed."""
+        manager = self.config.pluginmanager
+        capture = manager.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+            yield manager.get_plugin("terminalreporter")
+
+    def _say(self, text: str) -> None:
+        with self._terminal() as terminal:
+            if terminal is not None:
+                terminal.ensure_newline()
+                terminal.write_line(f"joules: {text}")
+
+    def progress(self, text: str) -> None:
+        """One status line between windows, on a terminal only."""
+        with self._terminal() as terminal:
+            if terminal is not None and terminal.isatty:
+                width = terminal._tw.fullwidth - 1  # noqa: SLF001 - pytest has no public width
+                line = f"joules [{self.case}/{self.cases}] {text}"[:width]
+                terminal.rewrite(line, erase=True)
+
+    def measured(self, case: str) -> None:
+        """One plain line for each case where there is no terminal to rewrite."""
+        with self._terminal() as terminal:
+            quiet = terminal is None or terminal.isatty or terminal.verbosity < 0
+        if not quiet:
+            self._say(f"[{self.case}/{self.cases}] {case}")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
+        """Skips a test that asserts on a number which was not measured."""
+        try:
+            yield
+        except NotMeasuredError as error:
+            pytest.skip(f"{item.name}: {error}")
+
+    # -- after them -------------------------------------------------------------------------
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Ends the journal and writes the report."""
+        if self.session is None:
+            return
+        from bench.report.write import write
+
+        path = self.session.finish(int(exitstatus))
+        if self.session.has_cases:
+            folder = path.parent.parent / "reports"
+            self.written = (path, *write([path], folder / f"{path.stem}.md"))
+
+    def pytest_terminal_summary(self, terminalreporter: "TerminalReporter") -> None:
+        """Prints the table; the report has the rest."""
+        if not self.written:
+            return
+        from bench.compare import compare
+        from bench.records import read
+        from bench.report.terminal import lines
+
+        terminalreporter.section("joules", sep="-")
+        for line in lines(compare([read(self.written[0])])):
+            terminalreporter.write_line(line)
+        terminalreporter.write_line("")
+        for path in self.written:
+            if path.suffix in {".jsonl", ".md"}:
+                terminalreporter.write_line(f"wrote {_relative(path, self.config)}")
+
+    def pytest_unconfigure(self) -> None:
+        """Frees the host if the session ended out of order."""
+        if self.session is not None:
+            self.session.abandon()
+
+
+def _is_skipped(item: pytest.Item) -> bool:
+    return any(mark.name == "skip" for mark in item.iter_markers())
+
+
+def _relative(path: Path, config: pytest.Config) -> str:
+    here = config.invocation_params.dir
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+class Joules:
+    """The fixture: ``joules(model, inputs)`` measures, ``joules.variant(…)`` compresses."""
+
+    def __init__(self, request: pytest.FixtureRequest, state: _State, *, smoke: bool) -> None:
+        self._request = request
+        self._state = state
+        self._smoke = smoke
+        self._calls = 0
+        marker = request.node.get_closest_marker(FIXTURE)
+        self._marked: Mapping[str, Any] = marker.kwargs if marker else {}
+        if unknown := sorted(set(self._marked) - {"unit", "pairs"}):
+            raise pytest.UsageError(f"@pytest.mark.joules has no {unknown[0]}; it is {_MARKER}")
+
+    def variant(self, technique: str, workload: str, **level: object) -> "Variant":
+        """What *technique* makes of *workload* at one level; made once in a session.
+
+        Args:
+            technique: A file in `bench/techniques/`, or ``baseline``.
+            workload: A workload's name, such as ``digits-mlp``.
+            level: The technique's own parameters, such as ``density=0.1``.
+
+        Raises:
+            ValueError: No technique or workload has that name.
+        """
+        from bench.catalogue import make_variant
+
+        seed = int(_option(self._state.config, "seed"))
+        key = (technique, workload, tuple(sorted(level.items())), seed)
+        if key not in self._state.variants:
+            self._state.variants[key] = make_variant(technique, workload, seed=seed, **level)
+        return self._state.variants[key]
+
+    def __call__(
+        self,
+        subject: Any,  # noqa: ANN401 - a variant, a module or any callable
+        inputs: Any = None,  # noqa: ANN401 - a model's input may be anything
+        *,
+        baseline: Callable[..., Any] | None = None,
+        batch: int | None = None,
+        name: str = "",
+        quality: "Callable[[Callable[..., Any]], Quality] | None" = None,
+        runtime: str = "eager",
+    ) -> "Result":
+        """Measures *subject*, beside its baseline if it has one, else beside itself (A/A).
+
+        Args:
+            subject: A `Variant`, a ``torch.nn.Module``, or any callable.
+            inputs: What it is called with: a tuple gives positional arguments, a dict keyword
+                arguments. A variant brings its own.
+            baseline: What a module or callable is compared with.
+            batch: Samples in *inputs*; by default its first dimension, or 1.
+            name: Tells two measurements of one test apart.
+            quality: Judges a model, for a subject that is no variant.
+            runtime: What executes it.
+
+        Returns:
+            The outcome; assertions on what was not measured skip the test, with the reason.
+        """
+        from bench.catalogue import adopt_subject
+
+        variant, given, samples = adopt_subject(
+            subject,
+            inputs,
+            baseline=baseline,
+            batch=batch,
+            name=name,
+            node=self._request.node.nodeid,
+            quality=quality,
+            unit=self._marked.get("unit"),
+        )
+        self._calls += 1
+        if self._smoke:
+            return self._run_once(variant, given, runtime)
+        return self._measure(variant, given, samples, runtime)
+
+    def _run_once(
+        self,
+        variant: "Variant",
+        inputs: Any,  # noqa: ANN401 - a model's input may be anything
+        runtime: str,
+    ) -> "Result":
+        from bench.result import Result
+        from bench.session import prepare
+
+        prepare(variant, inputs, runtime, _option(self._state.config, "device"))(1)
+        return Result()
+
+    def _measure(
+        self,
+        variant: "Variant",
+        inputs: Any,  # noqa: ANN401 - a model's input may be anything
+        samples: int,
+        runtime: str,
+    ) -> "Result":
+        from bench import pytest_bridge
+
+        state = self._state
+        assert state.session is not None  # noqa: S101 - not a smoke run
+        state.case += self._calls == 1
+        result = state.session.measure(
+            variant,
+            inputs,
+            samples,
+            runtime=runtime,
+            nodeid=self._request.node.nodeid,
+            pairs=self._marked.get("pairs"),
+            progress=state.progress,
+        )
+        assert result.row is not None  # noqa: S101 - it was measured
+        state.measured(result.row.case.case)
+        if pytest_bridge.is_active(state.config):
+            suffix = f"::{variant.label}" if self._calls > 1 else ""
+            pytest_bridge.publish(self._request.node, suffix, result.row, result.own_windows)
+        return result
+
+
+@pytest.fixture
+def joules(request: pytest.FixtureRequest) -> Generator[Joules]:
+    """Measures a model, or a variant against its baseline: see `bench.plugin.Joules`."""
+    from bench import pytest_bridge
+
+    state = request.config.pluginmanager.get_plugin("joules-state")
+    assert isinstance(state, _State)  # noqa: S101 - pytest_configure registered it
+    companion = pytest_bridge.companion(request)
+    smoke = state.session is None or pytest_bridge.is_disabled(companion)
+    try:
+        yield Joules(request, state, smoke=smoke)
+    finally:
+        pytest_bridge.release(companion)

@@ -1,0 +1,367 @@
+"""A measuring session: lock, meters, journal, idle windows, and one case after another.
+
+It knows neither pytest nor a terminal; whoever runs it passes in what to say and where.
+"""
+
+import dataclasses
+import secrets
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from filelock import BaseFileLock
+
+from bench import hostlock, machine, records
+from bench.compare import Row, compare
+from bench.discover import plugins
+from bench.instruments import Instruments, open_instruments
+from bench.measure import Schedule, Side, idle, measure_case
+from bench.model_facts import facts
+from bench.record import CaseRecord, Discard, End, JournalError, Run, Window
+from bench.result import Result
+from bench.window import cover, shortest_block_s
+from bench.workload import BASELINE, Case, Loop, Quality, Variant, baseline_of
+
+PACKAGES = (
+    "joulebench",
+    "torch",
+    "torch-pruning",
+    "numpy",
+    "pytest",
+    "pytest-benchmark",
+    "nvidia-ml-py",
+    "codecarbon",
+    "onnxruntime",
+    "openvino",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a session is asked to do.
+
+    Args:
+        profile: Name of the schedule, for the record.
+        schedule: How long and how often.
+        meters: Meters that must open; None opens all that can.
+        device: ``cpu`` or ``cuda:0``.
+        results: Folder of the journals.
+        seed: Orders the blocks and seeds the techniques.
+        resume: Go on with the newest journal that was cut off.
+        require_measured: Refuse to start without an instrument.
+        command: What the user typed.
+    """
+
+    profile: str
+    schedule: Schedule
+    meters: tuple[str, ...] | None = None
+    device: str = "cpu"
+    results: Path = Path("results")
+    seed: int = 0
+    resume: bool = False
+    require_measured: bool = False
+    command: str = field(default_factory=lambda: shlex.join(sys.argv))
+
+    def as_record(self) -> dict[str, Any]:
+        """The settings that shape the numbers, for the journal."""
+        meters = None if self.meters is None else list(self.meters)
+        return {
+            "profile": self.profile,
+            **dataclasses.asdict(self.schedule),
+            "meters": meters,
+            "device": self.device,
+        }
+
+
+class NothingMeasuresError(RuntimeError):
+    """An instrument is required and none can be read here."""
+
+
+class CaseError(ValueError):
+    """A case cannot be measured as asked; the message says what to do."""
+
+
+@dataclass
+class Session:
+    """An open session. Make it with `start`; end it with `finish`."""
+
+    settings: Settings
+    instruments: Instruments
+    run: Run
+    writer: records.JournalWriter
+    _lock: BaseFileLock = field(repr=False)
+    say: Callable[[str], None] = field(repr=False)
+    _done: dict[str, tuple[CaseRecord, tuple[Window, ...]]] = field(default_factory=dict)
+    _measured: set[str] = field(default_factory=set)
+    _idle: list[Window] = field(default_factory=list)
+    _judged: list[tuple[Variant, Quality]] = field(default_factory=list, repr=False)
+
+    @classmethod
+    def start(
+        cls,
+        settings: Settings,
+        say: Callable[[str], None],
+        environment: Mapping[str, str],
+    ) -> Self:
+        """Waits for the host, opens the meters and the journal, and measures the idle system.
+
+        Raises:
+            NothingMeasuresError: An instrument is required and there is none.
+            JournalError: The journal cannot be written, or not be resumed.
+            MeterUnavailable: A meter that was named cannot be used.
+        """
+        lock = hostlock.acquire(hostlock.lock_path(environment), say)
+        try:
+            instruments = open_instruments(settings.meters, environment)
+            if settings.require_measured:
+                _require_instrument(instruments)
+            run = _new_run(settings, instruments)
+            session = cls(settings, instruments, run, _writer(settings, run), lock, say)
+            session._take_up()
+            if not any(window.role == "idle" for window in session._idle):
+                session._measure_idle()
+        except BaseException:
+            lock.release()
+            raise
+        return session
+
+    def _take_up(self) -> None:
+        """Reads back what a resumed journal already holds."""
+        journal = records.read(self.writer.path)
+        self.run = journal.run
+        self._done = {c.case: (c, journal.windows_of(c.case)) for c in journal.cases}
+        self._idle = [window for window in journal.windows if window.role == "idle"]
+
+    def _measure_idle(self) -> None:
+        window = idle(self.instruments, self.settings.schedule.idle_s, len(self._idle))
+        self._idle.append(window)
+        self.writer.append(window)
+
+    def seconds_per_case(self) -> float:
+        """About how long a case takes here, s."""
+        return self.settings.schedule.seconds_per_case(shortest_block_s(self.instruments.channels))
+
+    def measure(
+        self,
+        variant: Variant,
+        inputs: Any,  # noqa: ANN401 - a model's input may be anything
+        batch: int,
+        *,
+        runtime: str = "eager",
+        nodeid: str = "",
+        pairs: int | None = None,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> Result:
+        """Measures a variant beside its baseline, or a baseline beside itself (A/A).
+
+        Args:
+            variant: What to measure; it knows its workload and so its baseline.
+            inputs: What both sides are called with.
+            batch: Samples in *inputs*.
+            runtime: What executes it.
+            nodeid: The test that asks, for the record.
+            pairs: Pairs of blocks, if not as many as the schedule says.
+            progress: Is told between windows what goes on.
+
+        Raises:
+            CaseError: The session has measured this case already, or the runtime is unknown.
+        """
+        case = Case(variant.workload.name, variant.label, runtime, self.settings.device, batch)
+        if case.id in self._measured:
+            raise CaseError(
+                f"{case.id} was already measured in this session;"
+                " give the second one another name: joules(…, name=…)"
+            )
+        self._measured.add(case.id)
+        if case.id not in self._done:
+            schedule = self.settings.schedule
+            if pairs is not None:
+                schedule = dataclasses.replace(schedule, pairs=pairs)
+            record = self._describe(variant, case, inputs, nodeid)
+            self._measure(variant, inputs, record, schedule, progress)
+        record, windows = self._done[case.id]
+        return Result(self._row(record, windows), windows)
+
+    def _measure(
+        self,
+        variant: Variant,
+        inputs: Any,  # noqa: ANN401 - a model's input may be anything
+        record: CaseRecord,
+        schedule: Schedule,
+        progress: Callable[[str], None],
+    ) -> None:
+        """Measures the blocks of one case; its record follows them and makes them count."""
+        device = self.settings.device
+        loop = other = prepare(variant, inputs, record.runtime, device)
+        role = "control"
+        if variant.technique != BASELINE:
+            role = "variant"
+            other = prepare(baseline_of(variant.workload), inputs, record.runtime, device)
+        sides = (Side("baseline", other, record.batch), Side(role, loop, record.batch))
+        windows: list[Window] = []
+        progress(f"{record.case}  warm-up")
+        for block in measure_case(record.case, sides, schedule, self.instruments, self.run.seed):
+            self.writer.append(block)
+            if isinstance(block, Discard):
+                progress(f"{record.case}  block repeated: {block.reason}")
+                continue
+            windows.append(block)
+            progress(f"{record.case}  pair {block.pair + 1}/{schedule.pairs}")
+        self.writer.append(record)
+        self._done[record.case] = (record, tuple(windows))
+
+    def _describe(
+        self,
+        variant: Variant,
+        case: Case,
+        inputs: Any,  # noqa: ANN401 - a model's input may be anything
+        nodeid: str,
+    ) -> CaseRecord:
+        known = facts(variant.model, inputs)
+        quality = self._judge(variant)
+        baseline = self._judge(baseline_of(variant.workload))
+        return CaseRecord(
+            case=case.id,
+            workload=case.workload,
+            technique=variant.technique,
+            level=dict(variant.level),
+            runtime=case.runtime,
+            device=case.device,
+            batch=case.batch,
+            threads=variant.workload.threads,
+            dtype=known.dtype,
+            baseline=case.baseline.id,
+            quality=dataclasses.asdict(quality) if quality else None,
+            baseline_quality=dataclasses.asdict(baseline) if baseline else None,
+            size_bytes={"disk": variant.size_disk, "nominal": known.size_nominal},
+            parameters=known.parameters,
+            nonzero=known.nonzero,
+            macs=known.macs,
+            workload_version=variant.workload.version,
+            unit=variant.workload.unit,
+            note=variant.note,
+            device_id=device_id(case.device),
+            nodeid=nodeid,
+        )
+
+    def _judge(self, variant: Variant) -> Quality | None:
+        """A variant's quality, judged once in a session: it does not depend on the batch."""
+        if variant.workload.quality is None:
+            return None
+        for known, quality in self._judged:
+            if known.model is variant.model and known.workload.name == variant.workload.name:
+                return quality
+        quality = variant.workload.quality(variant.model)
+        self._judged.append((variant, quality))
+        return quality
+
+    def _row(self, record: CaseRecord, windows: Sequence[Window]) -> Row:
+        journal = records.Journal(self.writer.path, self.run, (record,), (*self._idle, *windows))
+        return compare([journal])[0].rows[0]
+
+    @property
+    def has_cases(self) -> bool:
+        """Whether the journal holds any finished case."""
+        return bool(self._done)
+
+    def finish(self, exit_status: int) -> Path:
+        """Measures the idle system again, ends the journal and frees meters and host.
+
+        Returns:
+            The journal's path.
+        """
+        try:
+            self._measure_idle()
+            self.writer.append(End(records.now(), exit_status, dict(self.writer.counts)))
+        finally:
+            self.abandon()
+        return self.writer.path
+
+    def abandon(self) -> None:
+        """Frees everything at once; what was measured stays in the journal."""
+        self.writer.close()
+        self.instruments.close()
+        self._lock.release()
+
+
+def prepare(
+    variant: Variant,
+    inputs: Any,  # noqa: ANN401 - a model's input may be anything
+    runtime: str,
+    device: str,
+) -> Loop:
+    """The loop that runs a variant in a runtime on a device.
+
+    Raises:
+        CaseError: No runtime has that name.
+    """
+    found, _ = plugins("bench.runtimes", "prepare")
+    if runtime not in found:
+        raise CaseError(f"no runtime is named {runtime}; choose from {', '.join(found)}")
+    threads = variant.workload.threads
+    loop: Loop = found[runtime].target(variant.model, inputs, device=device, threads=threads)
+    return loop
+
+
+def _require_instrument(instruments: Instruments) -> None:
+    if not cover(instruments.channels, ""):
+        raise NothingMeasuresError(why_not_measured(instruments))
+
+
+def why_not_measured(instruments: Instruments) -> str:
+    """Why no instrument can be read here, with the fix of each, in one sentence."""
+    reasons = "; ".join(f"{each.what}: {each.reason}" for each in instruments.unusable)
+    return f"energy cannot be measured here ({reasons or 'no meter was opened'})"
+
+
+def device_id(device: str) -> str:
+    """``cuda:<uuid>`` for a GPU, so that its meter is found by UUID; the name itself for a CPU."""
+    kind, _, index = device.partition(":")
+    if kind != "cuda":
+        return device
+    import torch
+
+    return f"cuda:GPU-{torch.cuda.get_device_properties(int(index or 0)).uuid}"
+
+
+def _new_run(settings: Settings, instruments: Instruments) -> Run:
+    state = machine.git_state(Path.cwd())
+    return Run(
+        run_id=secrets.token_hex(3),
+        started=records.now(),
+        command=settings.command,
+        settings=settings.as_record(),
+        seed=settings.seed,
+        git=dataclasses.asdict(state) if state else None,
+        machine=dataclasses.asdict(machine.fingerprint()),
+        packages=machine.versions(PACKAGES),
+        channels=instruments.channels,
+        unusable=instruments.unusable,
+    )
+
+
+def _writer(settings: Settings, run: Run) -> records.JournalWriter:
+    if not settings.resume:
+        return records.JournalWriter.create(settings.results, run)
+    for path in reversed(records.journals(settings.results)):
+        journal = records.read(path)
+        if journal.end is None and journal.run.machine["id"] == run.machine["id"]:
+            _require_same(journal.run, run, path)
+            return records.JournalWriter.resume(path)
+    return records.JournalWriter.create(settings.results, run)
+
+
+def _require_same(old: Run, new: Run, path: Path) -> None:
+    for what, found, wanted in (
+        ("settings", new.settings, old.settings),
+        ("seed", new.seed, old.seed),
+        ("channels", [c.id for c in new.channels], [c.id for c in old.channels]),
+    ):
+        if found != wanted:
+            raise JournalError(
+                f"cannot resume {path}: its {what} are {wanted}, now they are {found};"
+                " use the same ones, or start anew without --joules-resume"
+            )

@@ -1,0 +1,15 @@
+"""What does a workload as shipped cost, and how steady is this machine?
+
+Each baseline is measured beside itself: its A/A ratio must be 1, and how far it is from 1 says
+what a difference of the other suites is worth.
+"""
+
+import pytest
+
+from bench.plugin import Joules
+
+
+@pytest.mark.parametrize("batch", [1, 64])
+@pytest.mark.parametrize("workload", ["digits-mlp", "digits-cnn"])
+def test_baseline(joules: Joules, workload: str, batch: int) -> None:
+    joules(joules.variant("baseline", workload), batch=batch)

@@ -1,0 +1,45 @@
+"""Every test has its own cache, its own lock, and no setting of the person who runs it."""
+
+import importlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("JOULES_")]:
+            patch.delenv(name)
+        patch.setenv("JOULES_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("JOULES_LOCK", str(tmp_path_factory.mktemp("lock") / "host.lock"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def _loaded() -> None:
+    """Compiled libraries load once in a process; pytester forgets what a run in it imported."""
+    for name in ("numpy", "scipy.special", "pandas", "torch", "matplotlib.figure", "codecarbon"):
+        importlib.import_module(name)
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, _loaded: None) -> pytest.Pytester:
+    """A user's project with one profile more: as short as the loop allows."""
+    pytester.makeini("[pytest]\njoules_profile = tiny\nfilterwarnings =\n    error\n")
+    pytester.makeconftest(
+        """
+        from bench.measure import PROFILES, Schedule
+
+        PROFILES["tiny"] = Schedule(pairs=2, block_s=0.5, warmup_s=0.05, idle_s=0.1, margin=0.03)
+        """
+    )
+    return pytester
+
+
+@pytest.fixture
+def results(project: pytest.Pytester) -> Path:
+    """Where the project's journals go."""
+    return project.path / "results"

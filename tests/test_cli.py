@@ -1,0 +1,82 @@
+"""The command line: report, wrong calls, and help that is complete."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.cli import main
+from bench.records import journals
+
+
+@pytest.fixture
+def measured(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with one journal, which is the working folder."""
+    project.makepyfile("def test_work(joules): joules(lambda: sum(range(300)))")
+    project.runpytest_inprocess("--benchmark", "-p", "no:cacheprovider").assert_outcomes(passed=1)
+    monkeypatch.chdir(project.path)
+    return project.path
+
+
+def test_the_report_of_the_newest_journal_is_the_same_bytes_again(measured: Path) -> None:
+    (page,) = (measured / "reports").glob("*.md")
+    before = page.read_bytes()
+    page.unlink()
+
+    assert main(["report"]) == 0
+    assert page.read_bytes() == before
+
+
+def test_a_report_goes_where_it_is_asked_to_go(
+    measured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = journals(measured / "results")[0]
+
+    assert main(["report", str(journal), "-o", "out/page.md"]) == 0
+    assert (measured / "out/page.md").exists()
+    assert "wrote out/page.md" in capsys.readouterr().out
+
+
+def test_carbon_appears_only_with_a_factor_that_was_stated(measured: Path) -> None:
+    assert main(["report", "results", "-o", "plain.md"]) == 0
+    assert main(["report", "-o", "grid.md", "--grid-factor", "34gCO2e/kWh@2025:RTE"]) == 0
+    assert main(["report", "-o", "country.md", "--country", "FRA"]) == 0
+
+    assert "CO2e" not in (measured / "plain.md").read_text()
+    assert "34" in (measured / "grid.md").read_text()
+    assert "RTE" in (measured / "grid.md").read_text()
+    assert "CO2e" in (measured / "country.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["report", "missing.jsonl"], "cannot read missing.jsonl"),
+        (["report"], "run pytest --benchmark suites first"),
+        (["doctor", "--meters", "sundial"], "no meter is named sundial"),
+    ],
+)
+def test_a_wrong_call_ends_with_2_and_one_sentence(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("joulebench: ")
+    assert error.count("\n") == 1
+
+
+def test_the_command_is_installed_under_its_name() -> None:
+    program = Path(sys.executable).parent / "joulebench"
+
+    done = subprocess.run([program, "--help"], capture_output=True, text=True, check=True)
+
+    assert "doctor" in done.stdout
+    assert "10 cannot measure" in done.stdout

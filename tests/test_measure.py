@@ -1,0 +1,291 @@
+"""The measuring loop, in virtual time with known power: no test here waits."""
+
+import gc
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from virtual import Clock, KnownMeter, Steps, busy_loop, steady
+
+from bench.instruments import Instruments
+from bench.measure import (
+    PROFILES,
+    Place,
+    Schedule,
+    Side,
+    idle,
+    latency_of,
+    measure_case,
+    measure_window,
+    warm_up,
+)
+from bench.meter import Status
+from bench.quantities import Kind
+from bench.record import Discard, Window
+
+PACKAGE = "cpu/0/package"
+SCHEDULE = Schedule(pairs=6, block_s=0.5, warmup_s=0.3, idle_s=2.0, margin=0.03)
+
+
+def room(power: Steps, **meter: object) -> tuple[Clock, KnownMeter, Instruments]:
+    clock = Clock()
+    known = KnownMeter(clock, {PACKAGE: power}, **meter)  # type: ignore[arg-type]
+    return clock, known, Instruments((known,), clock=clock)
+
+
+def sides(clock: Clock, baseline_s: float, variant_s: float) -> tuple[Side, Side]:
+    return (
+        Side("baseline", busy_loop(clock, lambda: baseline_s), 1),
+        Side("variant", busy_loop(clock, lambda: variant_s), 1),
+    )
+
+
+def windows_of(blocks: list[Window | Discard]) -> list[Window]:
+    return [block for block in blocks if isinstance(block, Window)]
+
+
+def test_each_pair_has_both_sides_in_abba_order() -> None:
+    clock, _, instruments = room(steady(50))
+
+    blocks = windows_of(
+        list(measure_case("case", sides(clock, 1e-3, 2e-3), SCHEDULE, instruments, seed=1))
+    )
+
+    roles = [block.role for block in blocks]
+    assert [block.pair for block in blocks] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    for pair in range(0, 6, 2):
+        group = roles[2 * pair : 2 * pair + 4]
+        assert group == group[::-1]
+        assert set(group[:2]) == {"baseline", "variant"}
+
+
+def test_the_order_follows_from_the_seed_and_the_case() -> None:
+    def order(case: str, seed: int) -> list[str]:
+        clock, _, instruments = room(steady(50))
+        many = Schedule(pairs=20, block_s=0.5, warmup_s=0.3, idle_s=2.0, margin=0.03)
+        blocks = measure_case(case, sides(clock, 0.01, 0.01), many, instruments, seed)
+        return [block.role for block in windows_of(list(blocks))]
+
+    assert order("a", 1) == order("a", 1)
+    assert order("a", 1) != order("a", 2)
+    assert order("a", 1) != order("b", 1)
+
+
+def test_a_block_is_never_shorter_than_half_a_second_and_five_calls() -> None:
+    clock, _, instruments = room(steady(50))
+
+    blocks = windows_of(
+        list(measure_case("case", sides(clock, 2e-4, 0.3), SCHEDULE, instruments, seed=1))
+    )
+
+    assert all(block.seconds >= 0.5 for block in blocks)
+    assert all(block.calls >= 5 for block in blocks)
+    assert all(block.seconds >= 1.5 for block in blocks if block.role == "variant")
+
+
+def test_a_slow_counter_asks_for_blocks_of_fifty_of_its_intervals() -> None:
+    clock, _, instruments = room(steady(50), update_s=0.1)
+
+    blocks = windows_of(
+        list(measure_case("case", sides(clock, 1e-3, 1e-3), SCHEDULE, instruments, seed=1))
+    )
+
+    assert all(block.seconds >= 5 for block in blocks)
+
+
+def test_an_estimate_alone_asks_for_no_longer_blocks() -> None:
+    clock, _, instruments = room(steady(50), update_s=0.1, kind=Kind.ESTIMATED)
+
+    blocks = windows_of(
+        list(measure_case("case", sides(clock, 1e-3, 1e-3), SCHEDULE, instruments, seed=1))
+    )
+
+    assert all(block.seconds < 1 for block in blocks)
+
+
+@settings(max_examples=40)
+@given(
+    watts=st.lists(st.floats(1, 400), min_size=3, max_size=12),
+    call_s=st.floats(1e-3, 0.2),
+    update_s=st.sampled_from([0.001, 0.02, 0.1]),
+    read_ns=st.integers(0, 2_000_000),
+)
+def test_every_window_holds_the_true_energy_between_its_bounds(
+    watts: list[float], call_s: float, update_s: float, read_ns: int
+) -> None:
+    power = Steps([0.7 * i for i in range(len(watts))], watts)
+    clock, known, instruments = room(power, update_s=update_s, read_ns=read_ns)
+    schedule = Schedule(pairs=2, block_s=0.5, warmup_s=0.1, idle_s=0.5, margin=0.03)
+
+    blocks = measure_case("case", sides(clock, call_s, call_s), schedule, instruments, seed=0)
+
+    for block in windows_of(list(blocks)):
+        (energy,) = block.energy
+        true = known.true_energy(PACKAGE, block.t0_ns, block.t1_ns)
+        assert energy.status is Status.OK
+        assert energy.low is not None
+        assert energy.high is not None
+        assert energy.low <= true <= energy.high
+
+
+def test_energy_between_two_windows_is_charged_to_neither() -> None:
+    clock, known, instruments = room(Steps([0, 2.0, 4.0], [10, 400, 10]))
+    place = Place("case", "variant", 0, 0)
+    loop = busy_loop(clock, lambda: 0.1)
+
+    first = measure_window(instruments, lambda: loop(9), place, calls=9, samples=9)
+    clock.sleep(2.5)
+    second = measure_window(instruments, lambda: loop(9), place, calls=9, samples=9)
+
+    assert first.energy[0].joules == pytest.approx(9, abs=0.02)
+    assert second.energy[0].joules == pytest.approx(9, abs=0.02)
+    assert known.reads == 4
+
+
+def test_a_block_that_ends_too_early_is_discarded_with_its_reason_and_repeated() -> None:
+    clock, _, instruments = room(steady(50))
+    speed = iter([1e-3] * 400)
+    loop = busy_loop(clock, lambda: next(speed, 1e-4))
+    both = (Side("baseline", loop, 1), Side("control", loop, 1))
+
+    blocks = list(measure_case("case", both, SCHEDULE, instruments, seed=1))
+
+    discards = [block for block in blocks if isinstance(block, Discard)]
+    assert discards
+    assert "wanted at least 0.5 s" in discards[0].reason
+    assert all(block.seconds >= 0.5 for block in windows_of(blocks))
+    assert len(windows_of(blocks)) == 12
+
+
+def test_a_cold_first_call_decides_nothing_about_the_block_length() -> None:
+    clock = Clock()
+    cold = iter([5.0])
+    loop = busy_loop(clock, lambda: next(cold, 1e-3))
+
+    per_call = warm_up(loop, 0.3, clock)
+
+    assert per_call == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_the_warm_up_of_a_slow_model_makes_few_calls() -> None:
+    clock = Clock()
+    calls: list[int] = []
+    slow = busy_loop(clock, lambda: 2.0)
+
+    def loop(n: int) -> list[float]:
+        calls.append(n)
+        return list(slow(n))
+
+    assert warm_up(loop, 0.3, clock) == pytest.approx(2.0)
+    assert calls == [1, 1]
+
+
+def test_a_failed_reading_gives_no_energy_but_status_and_reason() -> None:
+    clock, _, instruments = room(steady(50), fail=lambda reads: Status.LOST if reads == 2 else None)
+    loop = busy_loop(clock, lambda: 0.1)
+
+    window = measure_window(
+        instruments, lambda: loop(9), Place("case", "variant", 0, 0), calls=9, samples=9
+    )
+
+    assert window.energy[0].joules is None
+    assert window.energy[0].status is Status.LOST
+    assert window.energy[0].reason == "it was told to fail"
+
+
+def test_the_garbage_collector_rests_in_the_window_and_returns_after_it() -> None:
+    clock, _, instruments = room(steady(50))
+    seen = []
+
+    def run() -> list[float]:
+        seen.append(gc.isenabled())
+        clock.sleep(1)
+        return [1.0]
+
+    measure_window(instruments, run, Place("case", "variant", 0, 0), calls=1, samples=1)
+
+    assert seen == [False]
+    assert gc.isenabled()
+
+
+def test_an_exception_in_the_window_brings_the_garbage_collector_back() -> None:
+    _, _, instruments = room(steady(50))
+
+    def run() -> list[float]:
+        raise RuntimeError("the model broke")
+
+    with pytest.raises(RuntimeError, match="the model broke"):
+        measure_window(instruments, run, Place("case", "variant", 0, 0), calls=1, samples=1)
+    assert gc.isenabled()
+
+
+def test_an_idle_window_measures_the_waiting_system_for_as_long_as_the_meter_needs() -> None:
+    clock, _, instruments = room(steady(7), update_s=0.1)
+
+    window = idle(instruments, 2.0, 0, clock.sleep)
+
+    assert window.role == "idle"
+    assert window.seconds == 5
+    assert window.latency_s is None
+    assert window.energy[0].joules == pytest.approx(35, abs=0.01)
+
+
+def test_the_latency_of_a_window_is_summarised_by_its_quantiles() -> None:
+    latency = latency_of([0.004, 0.001, 0.003, 0.002, 0.005])
+
+    assert (latency.n, latency.p50, latency.mean) == (5, 0.003, 0.003)
+    assert latency.p95 == pytest.approx(0.0048)
+    assert latency.p99 == pytest.approx(0.00496)
+
+
+def test_the_profiles_measure_an_even_number_of_pairs() -> None:
+    assert all(schedule.pairs % 2 == 0 for schedule in PROFILES.values())
+
+
+def test_the_expected_time_of_a_case_is_what_the_loop_takes() -> None:
+    clock, _, instruments = room(steady(50))
+    began = clock()
+
+    list(measure_case("case", sides(clock, 1e-3, 1e-3), SCHEDULE, instruments, seed=1))
+
+    assert SCHEDULE.seconds_per_case(0.5) == pytest.approx((clock() - began) / 1e9, rel=0.15)
+
+
+def test_two_routes_to_one_channel_stay_apart_by_the_meters_name() -> None:
+    clock = Clock()
+    first = KnownMeter(clock, {PACKAGE: steady(10)}, name="first")
+    second = KnownMeter(clock, {PACKAGE: steady(20)}, name="second")
+    instruments = Instruments((first, second), clock=clock)
+
+    readings = instruments.read()
+
+    assert [channel.id for channel in instruments.channels] == [PACKAGE, f"{PACKAGE}#second"]
+    assert readings[PACKAGE].joules == 10
+    assert readings[f"{PACKAGE}#second"].joules == 20
+    instruments.close()
+    assert first.closed
+    assert second.closed
+
+
+def test_linear_drift_leaves_the_paired_ratio_unbiased() -> None:
+    from bench.statistics import ratio_interval
+
+    clock, _, instruments = room(steady(50))
+    began = clock()
+
+    def drifting(seconds: float) -> float:
+        return seconds * (1 + 0.05 * (clock() - began) / 14e9)
+
+    noise = random.Random(3)
+    both = (
+        Side("baseline", busy_loop(clock, lambda: drifting(1e-3) * noise.gauss(1, 0.001)), 1),
+        Side("variant", busy_loop(clock, lambda: drifting(0.8e-3) * noise.gauss(1, 0.001)), 1),
+    )
+
+    blocks = windows_of(list(measure_case("case", both, SCHEDULE, instruments, seed=2)))
+
+    per_call = {(b.pair, b.role): b.seconds / b.calls for b in blocks}
+    ratio = ratio_interval([(per_call[p, "baseline"], per_call[p, "variant"]) for p in range(6)])
+    assert ratio is not None
+    assert ratio.value == pytest.approx(0.8, rel=0.003)

@@ -1,0 +1,115 @@
+"""Intervals agree with scipy, and verdicts follow from intervals only."""
+
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from bench.statistics import (
+    Interval,
+    Verdict,
+    mean_interval,
+    pairs_to_decide,
+    quantile,
+    ratio_interval,
+    t_quantile,
+    verdict,
+)
+
+VALUES = st.lists(st.floats(0.01, 1e3), min_size=2, max_size=30)
+
+
+@given(VALUES)
+def test_the_interval_of_a_mean_is_the_t_interval_of_scipy(values: list[float]) -> None:
+    assume(max(values) - min(values) > 1e-6 * max(values))
+
+    ours = mean_interval(values)
+
+    theirs = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert ours is not None
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=1e-6, abs=1e-6)
+
+
+@given(VALUES, st.floats(0.1, 10))
+def test_a_constant_factor_between_the_sides_is_found_exactly(
+    baselines: list[float], factor: float
+) -> None:
+    ratio = ratio_interval([(b, b * factor) for b in baselines])
+
+    assert ratio is not None
+    assert ratio.value == pytest.approx(factor)
+    assert ratio.high - ratio.low == pytest.approx(0, abs=1e-6)
+
+
+@given(st.floats(0.9, 1.1), st.integers(2, 10))
+def test_drift_that_both_sides_of_a_pair_share_cancels(drift: float, pairs: int) -> None:
+    ratio = ratio_interval([(drift**i, 0.5 * drift**i) for i in range(pairs)])
+
+    assert ratio is not None
+    assert ratio.value == pytest.approx(0.5)
+
+
+def test_one_value_has_no_interval_rather_than_an_interval_of_zero() -> None:
+    assert mean_interval([1.0]) is None
+    assert ratio_interval([(1.0, 2.0)]) is None
+
+
+def test_a_ratio_of_a_value_that_is_not_positive_is_refused() -> None:
+    with pytest.raises(ValueError, match="positive"):
+        ratio_interval([(1.0, 0.0), (1.0, 1.0)])
+
+
+def test_the_bound_of_the_meter_widens_the_interval_of_the_ratio() -> None:
+    pairs = [(1.0, 1.0), (1.0, 1.01), (1.0, 0.99)]
+    bare = ratio_interval(pairs)
+    bounded = ratio_interval(pairs, type_b=[0.05, 0.05, 0.05])
+
+    assert bare is not None
+    assert bounded is not None
+    assert bounded.low < bare.low < bare.value == bounded.value < bare.high < bounded.high
+    expected = t_quantile(0.95, 2) * math.hypot(
+        (math.log(bare.high / bare.low) / 2) / t_quantile(0.95, 2), 0.05 / math.sqrt(3)
+    )
+    assert math.log(bounded.high / bounded.low) / 2 == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.51, 0.55, Verdict.SAVES),
+        (0.90, 0.99, Verdict.SAVES),
+        (1.01, 1.20, Verdict.COSTS),
+        (0.98, 1.02, Verdict.NO_GAIN),
+        (0.975, 0.995, Verdict.NO_GAIN),
+        (0.90, 1.02, Verdict.UNRESOLVED),
+        (0.99, 1.05, Verdict.UNRESOLVED),
+    ],
+)
+def test_a_verdict_follows_from_the_interval_and_the_margin(
+    low: float, high: float, expected: Verdict
+) -> None:
+    assert verdict(Interval((low + high) / 2, low, high, 6), 0.03) is expected
+
+
+def test_no_ratio_means_not_measured_and_nothing_else() -> None:
+    assert verdict(None, 0.03) is Verdict.NOT_MEASURED
+
+
+def test_the_pairs_that_would_decide_bring_the_half_width_to_the_margin() -> None:
+    wide = Interval(1.0, math.exp(-0.06), math.exp(0.06), 6)
+
+    needed = pairs_to_decide(wide, 0.03)
+
+    spread = 0.06 * math.sqrt(6) / t_quantile(0.95, 5)
+    assert t_quantile(0.95, needed - 1) * spread / math.sqrt(needed) <= 0.03
+    assert t_quantile(0.95, needed - 2) * spread / math.sqrt(needed - 1) > 0.03
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50), st.floats(0, 1))
+def test_quantiles_agree_with_the_linear_method_of_numpy(values: list[float], share: float) -> None:
+    import numpy as np
+
+    expected = np.quantile(values, share)
+    assert quantile(sorted(values), share) == pytest.approx(expected, rel=1e-9, abs=1e-9)
