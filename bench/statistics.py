@@ -132,20 +132,28 @@ def verdict(ratio: Interval | None, margin: float) -> Verdict:
     return Verdict.UNRESOLVED
 
 
-def pairs_to_decide(ratio: Interval, margin: float, confidence: float = 0.95) -> int:
-    """About how many pairs would bring the half-width to the margin, at the spread seen.
+def pairs_to_decide(ratio: Interval, margin: float, confidence: float = 0.95) -> int | None:
+    """About how many pairs would decide, if ratio and spread stay as they were seen.
+
+    The interval decides when it leaves 1 to one side, or lies inside the margin: it must shrink
+    to the distance of the ratio from 1, or from the edge of the margin, whichever is larger.
 
     Args:
         ratio: An unresolved ratio.
         margin: The equivalence margin.
         confidence: Such as 0.95.
+
+    Returns:
+        The number of pairs, or None beyond ten thousand.
     """
+    distance = abs(math.log(ratio.value))
+    wanted = max(distance, math.log1p(margin) - distance)
     half = (math.log(ratio.high) - math.log(ratio.low)) / 2
     spread = half * math.sqrt(ratio.n) / t_quantile(confidence, ratio.n - 1)
-    n = ratio.n
-    while t_quantile(confidence, n - 1) * spread / math.sqrt(n) > margin and n < 10_000:  # noqa: PLR2004 - beyond it, give up
-        n += 1
-    return n
+    for n in range(ratio.n, 10_000):
+        if t_quantile(confidence, n - 1) * spread / math.sqrt(n) <= wanted:
+            return n
+    return None
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -426,6 +426,8 @@ def test_a_zone_that_fails_when_opened_is_left_out_and_others_go_on(
     meter = opened(emulated)
     assert [c.id for c in meter.channels] == ["cpu/0/package", "cpu/0/dram", "cpu/1/dram"]
     assert refusals(meter)["intel-rapl:1"][0] is status
+    boundaries = [channel.boundary for channel in meter.channels]
+    assert boundaries == ["cpu-package of cpu/0 only", "dram", "dram"]
     meter.close()
 
 

@@ -97,14 +97,22 @@ def test_no_ratio_means_not_measured_and_nothing_else() -> None:
     assert verdict(None, 0.03) is Verdict.NOT_MEASURED
 
 
-def test_the_pairs_that_would_decide_bring_the_half_width_to_the_margin() -> None:
-    wide = Interval(1.0, math.exp(-0.06), math.exp(0.06), 6)
+@pytest.mark.parametrize(("log", "half", "wanted"), [(0.0, 0.06, 0.0296), (0.02, 0.04, 0.02)])
+def test_the_pairs_that_would_decide_shrink_the_interval_to_a_decision(
+    log: float, half: float, wanted: float
+) -> None:
+    wide = Interval(math.exp(log), math.exp(log - half), math.exp(log + half), 6)
 
     needed = pairs_to_decide(wide, 0.03)
 
-    spread = 0.06 * math.sqrt(6) / t_quantile(0.95, 5)
-    assert t_quantile(0.95, needed - 1) * spread / math.sqrt(needed) <= 0.03
-    assert t_quantile(0.95, needed - 2) * spread / math.sqrt(needed - 1) > 0.03
+    assert needed is not None
+    spread = half * math.sqrt(6) / t_quantile(0.95, 5)
+    assert t_quantile(0.95, needed - 1) * spread / math.sqrt(needed) <= wanted
+    assert t_quantile(0.95, needed - 2) * spread / math.sqrt(needed - 1) > wanted
+
+
+def test_a_number_of_pairs_that_nobody_would_run_is_not_named() -> None:
+    assert pairs_to_decide(Interval(1.0, 0.01, 100.0, 2), 0.001) is None
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50), st.floats(0, 1))

@@ -5,8 +5,8 @@ Set ``JOULES_SYSFS_ROOT`` where the host's ``/sys`` is mounted elsewhere, as in 
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.meter import Channel, Clock, Meter, MeterUnavailable, Reading, Status, Unusable, probe
@@ -78,6 +78,7 @@ class PowercapMeter:
         self._clock, self._opener, self._pread = clock, opener, pread
         self._cpu = this_cpu() if cpu is None else cpu
         self._open: list[tuple[Channel, _Counter]] = []
+        self._gaps: set[str] = set()
         zones, unreadable = find_zones(root / "class" / "powercap")
         self._unusable = list(unreadable)
         if not zones and all(found.status is Status.LOST for found in unreadable):
@@ -93,7 +94,19 @@ class PowercapMeter:
                     first = found
                     break
             raise MeterUnavailable(f"{first.what}: {first.reason}", first.fix, first.status)
-        self._channels = tuple(channel for channel, _ in self._open)
+        self._channels = tuple(self._name_gaps())
+
+    def _name_gaps(self) -> Iterator[Channel]:
+        """The channels; where a socket of their domain cannot be read, they say which they are.
+
+        A sum over one of two sockets is right for that socket, and must not pass for the machine.
+        """
+        for channel, _ in self._open:
+            if channel.domain in self._gaps:
+                socket = channel.id.rpartition("/")[0]
+                yield replace(channel, boundary=f"{channel.boundary} of {socket} only")
+            else:
+                yield channel
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -149,6 +162,7 @@ class PowercapMeter:
         try:
             fd = self._opener(str(zone.path / "energy_uj"), os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
+            self._gaps.add(what.domain)
             self._refuse(zone, *explain(error))
             return
         counter = _Counter(zone, what, fd, self._pread, number_model)
@@ -156,6 +170,7 @@ class PowercapMeter:
         try:
             seen = probe(counter.joules, longest_s=longest_s, clock=self._clock)
         except (OSError, ValueError) as error:
+            self._gaps.add(what.domain)
             self._refuse(zone, *explain(error))
         else:
             if seen is not None:

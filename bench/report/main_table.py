@@ -1,0 +1,183 @@
+"""The main table: one row for each case, grouped by workload, as Markdown."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.compare import Row, Table
+from bench.quantities import Absent, Quantity
+from bench.report import blocks, findings, text
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its header, and the cell of a row."""
+
+    header: str
+    cell: Callable[[Row], str]
+
+
+class Footnotes:
+    """Reasons that stand under a table, each once, numbered as they are met."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def mark(self, reason: object) -> str:
+        """A dash with the number of its reason."""
+        line = str(reason)
+        if line not in self.reasons:
+            self.reasons.append(line)
+        return f"—{text.superscript(self.reasons.index(line) + 1)}"
+
+    def lines(self) -> list[str]:
+        """The footnotes as Markdown, one line."""
+        marks = (
+            f"{text.superscript(number)} {text.escape(reason)}"
+            for number, reason in enumerate(self.reasons, start=1)
+        )
+        joined = "<br>".join(marks)
+        return [f"<sub>{joined}</sub>"] if joined else []
+
+
+def main_table(table: Table) -> str:
+    """The table of one device as Markdown: a part for each workload, then the footnotes."""
+    notes = Footnotes()
+    parts = []
+    for name, rows in findings.workloads(table):
+        winners = [findings.best(group) for _, group in findings.settings(rows)]
+        columns = _columns(table, rows, notes)
+        kinds = any(column.header == "kind" for column in columns)
+        lines = [_cells(columns, row, bold=row in winners) for row in rows]
+        grid = blocks.table([column.header for column in columns], lines, last=2 if kinds else 1)
+        parts.append(f"{_caption(name, rows)}\n\n{grid}")
+    return "\n\n".join((*parts, *notes.lines()))
+
+
+def _cells(columns: Sequence[Column], row: Row, *, bold: bool) -> list[str]:
+    """The cells of a row; what makes it best is bold: its name, its energy, its verdict."""
+    cells = [column.cell(row) for column in columns]
+    if bold:
+        for index, column in enumerate(columns):
+            if column.header.startswith(("variant", "energy", "verdict")):
+                cells[index] = f"**{cells[index]}**"
+    return cells
+
+
+def _caption(name: str, rows: Sequence[Row]) -> str:
+    """The workload, and the quality that counts for it."""
+    quality = next((row.case.quality for row in rows if row.case.quality), None)
+    if quality is None:
+        return f"**{text.escape(name)}** · quality not judged"
+    share = findings.is_share(next(row for row in rows if row.case.quality))
+    target = quality.get("target")
+    wanted = "no target" if target is None else f"target ≥ {_level(target, share=share)}"
+    count = f", n = {text.fixed(quality['n'], 0)}" if quality.get("n") else ""
+    return f"**{text.escape(name)}** · {text.escape(quality['metric'])} ({wanted}{count})"
+
+
+def _level(value: float, *, share: bool) -> str:
+    return f"{text.fixed(100 * value, 1)} %" if share else text.significant(value, 4)
+
+
+def _columns(table: Table, rows: Sequence[Row], notes: Footnotes) -> list[Column]:
+    """The columns that these rows can fill; the energy column always stands."""
+    unit = text.escape(rows[0].case.unit or "sample")
+    measured = any(isinstance(row.energy, Quantity) for row in rows)
+    return [
+        Column("variant", lambda row: text.escape(findings.label(row, table.rows))),
+        *_quality(rows),
+        Column("batch", lambda row: str(row.case.batch)),
+        *_time(rows, unit),
+        *_energy(table, rows, unit, notes),
+        Column("time ÷ baseline [95 %]", lambda row: _ratio(row, energy=False)),
+        *(_power(rows, notes) if measured else []),
+        Column("on disk", lambda row: text.size(row.case.size_bytes.get("disk"))),
+        *([Column("kind", _kind)] if measured else []),
+        Column("verdict", findings.words),
+    ]
+
+
+def _quality(rows: Sequence[Row]) -> list[Column]:
+    if not any(row.case.quality for row in rows):
+        return []
+    share = all(findings.is_share(row) for row in rows if row.case.quality)
+    header = "quality, % (Δ pt)" if share else "quality (Δ)"
+    return [Column(header, lambda row: quality(row, share=share))]
+
+
+def quality(row: Row, *, share: bool) -> str:
+    """A row's quality with its change: ``97.2 (−0.2)``, in per cent and points for a *share*."""
+    value = row.case.quality["value"] if row.case.quality else None
+    if value is None:
+        return "—"
+    shown = text.fixed(100 * value, 1) if share else text.significant(value, 4)
+    if row.is_baseline or row.quality_change is None:
+        return shown
+    change = 100 * row.quality_change if share else row.quality_change
+    return f"{shown} ({text.signed(change, 1 if share else 3)})"
+
+
+def _time(rows: Sequence[Row], unit: str) -> list[Column]:
+    scale = text.prefix([row.latency_p50_s for row in rows if row.latency_p50_s])
+
+    def latency(row: Row) -> str:
+        if row.latency_p50_s is None or row.latency_p99_s is None:
+            return "—"
+        values = (row.latency_p50_s, row.latency_p99_s)
+        return " / ".join(text.significant(value / scale.factor) for value in values)
+
+    return [
+        Column(f"latency p50 / p99, {scale.symbol}s", latency),
+        Column(
+            f"{unit}s per s", lambda row: text.interval(row.throughput) if row.throughput else "—"
+        ),
+    ]
+
+
+def _energy(table: Table, rows: Sequence[Row], unit: str, notes: Footnotes) -> list[Column]:
+    """Energy of an instrument, its ratio, and beside them, marked, what a model guesses."""
+    found = [row.energy for row in rows if isinstance(row.energy, Quantity)]
+    guessed = [row for row in rows if isinstance(row.energy, Absent) and row.estimate]
+    guesses = [row.estimate for row in guessed if row.estimate]
+    scale = text.prefix([q.value for q in found or guesses])
+
+    def energy(row: Row) -> str:
+        if isinstance(row.energy, Absent):
+            return notes.mark(row.energy if table.cover else findings.why_absent(table))
+        return text.quantity(row.energy, scale)
+
+    def estimate(row: Row) -> str:
+        return f"*{text.estimate(row.estimate, scale)}*" if row in guessed and row.estimate else "—"
+
+    per = f"{scale.symbol}J per {unit}"
+    columns = [Column(f"energy, {per}", energy)]
+    if guessed:
+        columns.append(Column(f"*estimate, {per}*", estimate))
+    if found:
+        columns.append(Column("energy ÷ baseline [95 %]", lambda row: _ratio(row, energy=True)))
+    return columns
+
+
+def _ratio(row: Row, *, energy: bool) -> str:
+    """The ratio with its interval; a baseline shows its A/A control, marked."""
+    ratio = findings.ratio_of(row, energy=energy)
+    if ratio is None:
+        return "1" if row.is_baseline else "—"
+    return f"A/A {text.ratio(ratio)}" if row.is_baseline else text.ratio(ratio)
+
+
+def _power(rows: Sequence[Row], notes: Footnotes) -> list[Column]:
+    scale = text.prefix([row.power.value for row in rows if isinstance(row.power, Quantity)])
+
+    def power(row: Row) -> str:
+        if isinstance(row.power, Absent):
+            return notes.mark(row.power)
+        return text.quantity(row.power, scale)
+
+    return [Column(f"power, {scale.symbol}W", power)]
+
+
+def _kind(row: Row) -> str:
+    if isinstance(row.energy, Quantity):
+        return str(row.energy.kind)
+    return str(row.estimate.kind) if row.estimate else "—"

@@ -1,0 +1,86 @@
+"""What limits the numbers: only what applies to them."""
+
+from collections.abc import Iterator
+
+from bench.compare import Table
+from bench.quantities import Absent, Quantity
+from bench.report import blocks, findings, text
+from bench.report.markdown import Report
+from bench.report.sections.trust import largest_load
+
+ORDER = 80
+
+
+def section(report: Report) -> str:
+    """A folded list, each caveat once."""
+    said = [caveat for table in report.tables for caveat in _caveats(table)]
+    return blocks.details("Caveats", blocks.bullets(dict.fromkeys(said))) if said else ""
+
+
+def _caveats(table: Table) -> Iterator[str]:
+    yield "The results hold for this machine only; another CPU, driver or kernel is another result."
+    yield from _machine(table)
+    yield from _noise(table)
+    yield from _meters(table)
+    counts = {
+        row.case.quality["n"]
+        for row in table.rows
+        if row.case.quality and row.case.quality.get("n")
+    }
+    if counts:
+        n = " or ".join(text.count(count) for count in sorted(counts))
+        yield f"Quality comes from the workload's own function on {n} samples."
+
+
+def _machine(table: Table) -> Iterator[str]:
+    machine = table.journal.run.machine
+    if machine.get("virtualised"):
+        yield (
+            f"It ran in a {text.escape(machine['virtualised'])}: neighbours share the hardware,"
+            " and clocks, counters and time may not be this guest's own."
+        )
+    governor = machine.get("governor")
+    if governor is None:
+        yield "The CPU frequency governor is unknown."
+    elif governor != "performance":
+        yield f"The CPU frequency governor was {text.escape(governor)}, not performance."
+    if machine.get("turbo") is not False:
+        yield "Clocks were not locked."
+
+
+def _noise(table: Table) -> Iterator[str]:
+    cases = {row.case.case for row in table.rows}
+    flags = [f for w in table.journal.windows if w.case in cases for f in w.flags]
+    load = largest_load(flags)
+    if load is not None:
+        yield f"Other programs kept up to {text.significant(load, 2)} CPU busy in flagged windows."
+    found = findings.control_deviation(table)
+    if found and found[0] > table.margin:
+        percent = text.significant(100 * found[0], 2)
+        yield (
+            f"**A/A control of {findings.heading(table, [table])} beyond the margin:"
+            f" differences smaller than {percent} % mean nothing here.**"
+        )
+
+
+def _meters(table: Table) -> Iterator[str]:
+    channels = table.journal.run.channels
+    if findings.is_measured(table):
+        yield (
+            "± covers the spread between windows and the counter's bound (update interval and"
+            " resolution), not the calibration of the sensor."
+        )
+    else:
+        yield "Nothing here compares energy: the ratios are of time; ± is the spread of windows."
+    for channel in findings.replayed(channels):
+        yield f"{text.escape(channel.id)} was replayed from {text.escape(channel.origin)}."
+    if any(row.estimate for row in table.rows):
+        for channel in channels:
+            if not channel.kind.is_reading:
+                note = channel.note or "a power model, not a reading"
+                yield f"Estimates of {text.escape(channel.id)}: {text.escape(note)}."
+    kinds = {row.energy.kind for row in table.rows if isinstance(row.energy, Quantity)}
+    if "sampled" in kinds:
+        yield "Sampled power misses what happens between two samples."
+    if kinds and any(isinstance(row.energy, Absent) for row in table.rows):
+        yield "Some rows have no energy; the reason stands under the table."

@@ -1,0 +1,118 @@
+"""How far the numbers can be trusted, in a few lines."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from bench.compare import Table
+from bench.quantities import Absent, Quantity
+from bench.report import findings, text
+from bench.report.blocks import bullets
+from bench.report.markdown import Report
+
+ORDER = 20
+_LOAD = re.compile(r"foreign load ([0-9.]+) CPU")
+
+
+def section(report: Report) -> str:
+    """A trust box for each device."""
+    several = len(report.tables) > 1
+    boxes = []
+    for table in report.tables:
+        name = f": {findings.heading(table, report.tables)}" if several else ""
+        boxes.append(f"**Trust box{name}**\n\n{bullets(_lines(table))}")
+    return "\n\n".join(boxes)
+
+
+def _lines(table: Table) -> list[str]:
+    replayed = findings.replayed(table.journal.run.channels)
+    loud = []
+    if replayed:
+        origins = text.escape(", ".join(dict.fromkeys(c.origin for c in replayed)))
+        loud = [f"⚠️ **REPLAYED TRACE, NOT THIS MACHINE:** the joules come from {origins}."]
+    inside = [f"Not included: {_outside(table)}."] if table.cover else []
+    return [*loud, _kinds(table), *inside, _idle(table), _control(table), _windows(table)]
+
+
+def _kinds(table: Table) -> str:
+    """Share of the energy values by kind."""
+    found: Counter[str] = Counter()
+    for row in table.rows:
+        value = row.energy if isinstance(row.energy, Quantity) else row.estimate
+        found[str(value.kind) if value else "absent"] += 1
+    shares = ", ".join(
+        f"{100 * count / len(table.rows):.0f} % {kind}"
+        + (f" ({findings.how(kind)})" if kind != "absent" else "")
+        for kind, count in found.most_common()
+    )
+    estimates = any(row.estimate and isinstance(row.energy, Absent) for row in table.rows)
+    never = "; estimates are ranges, never ranked or plotted" if estimates else ""
+    inside = findings.boundary(table)
+    where = f"; boundary {text.escape(inside)} ({text.escape(' + '.join(table.cover))})"
+    return f"Energy values: {shares}{where if inside else ''}{never}."
+
+
+def _outside(table: Table) -> str:
+    """What the joules leave out, by what the meters contain."""
+    families = {channel.partition("/")[0] for channel in table.cover}
+    if "wall" in families:
+        return "cooling of the room and losses before the socket"
+    domains = {channel.domain for channel in findings.covering(table)}
+    if families & {"board", "module", "battery"} or "psys" in domains:
+        return "power supply losses and cooling of the room"
+    left = []
+    if "gpu" not in families:
+        left.append("GPU")
+    if "cpu" not in families:
+        left.append("CPU")
+    if "dram" not in domains:
+        left.append("DRAM")
+    return ", ".join((*left, "disk, network, fans, power supply losses"))
+
+
+def _idle(table: Table) -> str:
+    if isinstance(table.idle, Absent):
+        return f"Idle power: not measured ({text.escape(table.idle.reason)})."
+    scale = text.prefix([table.idle.value])
+    watts = f"{text.quantity(table.idle, scale)} {scale.symbol}W"
+    return (
+        f"Idle power: {watts}, included in the energies; net of it under *Where the energy goes*."
+    )
+
+
+def _control(table: Table) -> str:
+    found = findings.control_deviation(table)
+    what = "energy" if findings.is_measured(table) else "time"
+    if found is None:
+        return f"A/A control: none was run, so the noise floor of the {what} is unknown."
+    deviation, n = found
+    margin = table.margin
+    judgement = "within" if deviation <= margin else "**BEYOND**"
+    controls = "control" if n == 1 else "controls"
+    return (
+        f"A/A control: a baseline against itself differs by at most {_percent(deviation)} in {what}"
+        f" ({n} {controls}), {judgement} the margin of {100 * margin:g} %."
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{text.significant(100 * share, 2)} %" if share >= 1e-4 else "< 0.01 %"  # noqa: PLR2004
+
+
+def _windows(table: Table) -> str:
+    cases = {row.case.case for row in table.rows}
+    windows = [window for window in table.journal.windows if window.case in cases]
+    discards = sum(row.discards for row in table.rows)
+    flagged = [window for window in windows if window.flags]
+    flags = (flag for window in flagged for flag in window.flags)
+    load = largest_load(flags)
+    heavy = f" (foreign load, up to {text.significant(load, 2)} CPU)" if load else ""
+    return (
+        f"Windows: {text.count(len(windows))} kept, {discards} discarded,"
+        f" {len(flagged)} flagged{heavy}."
+    )
+
+
+def largest_load(flags: Iterable[str]) -> float | None:
+    """The most CPUs that others kept busy, by the flags of windows; None if no flag says so."""
+    return max((float(m[1]) for flag in flags if (m := _LOAD.fullmatch(flag))), default=None)

@@ -1,0 +1,147 @@
+"""From journals to the files of a report: a page, its figure, and the table's numbers."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.compare import Row, Table, compare
+from bench.quantities import Absent, Quantity
+from bench.records import read
+from bench.report.figures import svg
+from bench.report.markdown import GridFactor, Report, page
+from bench.statistics import Interval
+
+
+def write(
+    journals: Sequence[Path], out: Path, *, grid: GridFactor | None = None
+) -> tuple[Path, ...]:
+    """Writes the report of some journals: the same journals give the same bytes.
+
+    Args:
+        journals: At least one.
+        out: The Markdown file; the figure (if there is one) and the CSV stand beside it.
+        grid: What a kilowatt-hour emits; without it nothing is said of carbon.
+
+    Returns:
+        The files that were written, the page first.
+
+    Raises:
+        ValueError: No journal was given.
+        JournalError: A journal cannot be read.
+    """
+    if not journals:
+        raise ValueError(
+            "found no journal to report on; give at least one, such as results/*.jsonl"
+        )
+    tables = compare([read(path) for path in journals])
+    drawing = svg(tables)
+    figure = out.with_name(f"{out.stem}.svg")
+    report = Report(tables, figure.name if drawing else None, grid)
+    texts = {out: page(report), out.with_name(f"{out.stem}.csv"): csv(tables)}
+    if drawing:
+        texts[figure] = drawing
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for path, content in texts.items():
+        _replace(path, content)
+    return tuple(texts)
+
+
+def _replace(path: Path, content: str) -> None:
+    """Puts *content* at *path* in one step: a reader sees the old file or the new one."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(content)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def csv(tables: Sequence[Table]) -> str:
+    """The main tables in long form, SI units: one line for each case and quantity.
+
+    A quantity that is absent has its reason instead of a value.
+    """
+    import pandas as pd
+
+    records = [
+        {**_case(table, row), **each}
+        for table in tables
+        for row in table.rows
+        for each in _quantities(row)
+    ]
+    return str(pd.DataFrame(records).to_csv(index=False, lineterminator="\n"))
+
+
+def _case(table: Table, row: Row) -> dict[str, Any]:
+    run, case = table.journal.run, row.case
+    return {
+        "run": run.run_id,
+        "machine": run.machine.get("id"),
+        "device": table.device,
+        "case": case.case,
+        "baseline": case.baseline,
+        "workload": case.workload,
+        "technique": case.technique,
+        "level": ",".join(f"{name}={value}" for name, value in sorted(case.level.items())),
+        "runtime": case.runtime,
+        "batch": case.batch,
+        "sample": case.unit,
+        "energy_verdict": str(row.energy_verdict),
+        "time_verdict": str(row.time_verdict),
+    }
+
+
+def _quantities(row: Row) -> list[dict[str, Any]]:
+    found = {
+        "energy": row.energy,
+        "energy_net": row.net,
+        "energy_estimate": row.estimate,
+        "power": row.power,
+        "energy_ratio": row.energy_ratio,
+        "time_ratio": row.time_ratio,
+        "throughput": row.throughput,
+        "latency_p50": row.latency_p50_s,
+        "latency_p99": row.latency_p99_s,
+        "quality": row.case.quality["value"] if row.case.quality else None,
+        "quality_change": row.quality_change,
+        "size_disk": row.case.size_bytes.get("disk"),
+    }
+    units = {"throughput": "sample/s", "latency_p50": "s", "latency_p99": "s", "size_disk": "byte"}
+    return [
+        {"quantity": name, **_value(value, units.get(name, "1"))}
+        for name, value in found.items()
+        if value is not None
+    ]
+
+
+def _value(value: Quantity | Absent | Interval | float, unit: str) -> dict[str, Any]:
+    fields: dict[str, Any] = dict.fromkeys(
+        ("value", "low", "high", "n", "unit", "kind", "boundary", "reason")
+    )
+    if isinstance(value, Absent):
+        return {**fields, "reason": str(value)}
+    if isinstance(value, Quantity):
+        ends = {"value": value.value, "low": value.low, "high": value.high}
+        return {
+            **fields,
+            **ends,
+            "unit": value.unit,
+            "kind": str(value.kind),
+            "boundary": value.boundary,
+        }
+    if isinstance(value, Interval):
+        return {
+            **fields,
+            "value": value.value,
+            "low": value.low,
+            "high": value.high,
+            "n": value.n,
+            "unit": unit,
+        }
+    return {**fields, "value": value, "unit": unit}

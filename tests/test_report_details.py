@@ -1,0 +1,169 @@
+"""The folded parts of the page."""
+
+from dataclasses import replace
+
+import pytest
+from journals import (
+    LOCKED,
+    MACHINE,
+    PACKAGE,
+    PROCESS,
+    Cost,
+    a_case,
+    a_journal,
+    a_run,
+    an_idle,
+    package,
+)
+
+from bench.quantities import Kind
+from bench.record import Note
+from bench.report.markdown import GridFactor, page, parse_grid_factor
+from reports import SAME, estimated, grid_of, measured, report_of, sampled
+
+
+def test_net_energy_and_idle_share_stand_in_their_own_folded_table() -> None:
+    pairs = [(package(0.010, 0.001), package(0.010, 0.001))] * 2
+    journal = a_journal([(a_case(), pairs)], idle=(an_idle(6.0), an_idle(6.0)))
+    text = page(report_of(journal))
+    (row,) = grid_of(text[text.index("Where the energy goes</summary>") :])
+
+    assert (row["idle share"], row["net, mJ per image"]) == ("60 %", "4.00")
+    assert "Idle power: 6.00 W (cpu-package)" in text
+    assert "Idle power (6.00 W) is included." in text
+
+
+def test_net_energy_without_idle_has_its_reason_and_an_estimate_its_column() -> None:
+    cost = Cost({PACKAGE.id: 0.010, PROCESS.id: 0.004})
+    lost = Cost({PACKAGE.id: None, PROCESS.id: 0.004})
+    run = a_run(channels=(PACKAGE, PROCESS))
+    cases = [(a_case(), [(cost, cost)] * 2), (a_case("lost"), [(lost, lost)] * 2)]
+    text = page(report_of(a_journal(cases, run=run)))
+
+    assert "Idle power was not measured: no idle window was measured." in text
+    assert text.count("*≈ 2.0–8.0 est.*") == 3
+    assert "Idle power is included and was not measured apart." in text
+
+
+def test_nothing_is_said_of_carbon_without_a_factor() -> None:
+    assert "CO2" not in page(report_of(measured()))
+
+
+def test_carbon_follows_from_energy_and_the_factor_with_its_source() -> None:
+    case = (a_case(), [(package(3.6), package(3.6))] * 2)
+    text = page(report_of(a_journal([case]), grid=parse_grid_factor("34gCO2e/kWh@2025:RTE")))
+
+    assert "Factor: 34.0 gCO2e/kWh (RTE, 2025)" in text
+    assert "mgCO2e per 1000 samples" in text
+    assert "| digits | baseline | 1 | 34.0 | measured |" in text
+
+
+def test_carbon_of_an_estimate_is_a_marked_range() -> None:
+    text = page(report_of(estimated(), grid=GridFactor(36.0, "x")))
+
+    assert "| *≈ 5.0–20 est.* | estimated |" in text
+
+
+def test_carbon_of_a_case_without_any_energy_is_left_out() -> None:
+    journal = a_journal([(a_case(), [(Cost(), Cost())] * 2)], run=a_run(channels=()))
+
+    assert "CO2" not in page(report_of(journal, grid=GridFactor(36.0, "x")))
+
+
+@pytest.mark.parametrize("wrong", ["34", "34gCO2e/kWh", "34gCO2/kWh@2025:x", "34gCO2e/kWh@2025: "])
+def test_a_grid_factor_without_year_or_source_is_refused_with_an_example(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"wanted grams, year and source, such as 34gCO2e"):
+        parse_grid_factor(wrong)
+
+
+def test_compression_facts_stand_once_for_each_variant() -> None:
+    case = a_case("masked", nonzero=90, note="dense kernel")
+    other = replace(a_case("masked", batch=8, nonzero=90), note="dense kernel")
+    text = page(report_of(a_journal([(case, SAME), (other, SAME)])))
+    (row,) = grid_of(
+        text[text.index("What compression did</summary>") :].partition("</details>")[0]
+    )
+
+    assert (row["parameters"], row["nonzero"], row["note"]) == (
+        "1\u202f000",
+        "9.00 %",
+        "dense kernel",
+    )
+
+
+def test_unknown_compression_facts_are_dashes_not_zeros() -> None:
+    case = a_case("a", parameters=None, nonzero=None, macs=None, size_bytes={})
+    text = page(report_of(a_journal([(case, SAME)])))
+
+    assert "| a | — | — | — | — | — | — |" in text
+
+
+def test_caveats_are_only_those_that_apply() -> None:
+    quiet = page(report_of(measured()))
+    machine = {**MACHINE, "virtualised": "container", "governor": "powersave", "turbo": True}
+    noisy = page(report_of(measured(run=a_run(machine=machine))))
+    unknown = page(report_of(measured(run=a_run(machine={**MACHINE, "governor": None}))))
+
+    assert "governor" not in quiet.partition("Caveats")[2].partition("</details>")[0]
+    assert "Clocks were not locked" not in quiet
+    assert "It ran in a container" in noisy
+    assert "governor was powersave, not performance" in noisy
+    assert "Clocks were not locked" in noisy
+    assert "governor is unknown" in unknown
+    assert "not the calibration of the sensor" in quiet
+
+
+def test_caveats_give_the_formula_of_estimates_and_warn_of_sampling() -> None:
+    journal = measured(run=a_run(channels=(replace(PACKAGE, kind=Kind.SAMPLED),)))
+    gauge = page(report_of(replace(journal, windows=tuple(map(sampled, journal.windows)))))
+
+    assert "CPU time × TDP share; truth within 0.5 to 2 times" in page(report_of(estimated()))
+    assert "misses what happens between two samples" in gauge
+
+
+def test_provenance_holds_what_is_needed_to_judge_and_to_repeat() -> None:
+    run = a_run(
+        git={"commit": "abc", "dirty": True}, unusable=(LOCKED,), channels=(PACKAGE, PROCESS)
+    )
+    text = page(report_of(measured(run=run)))
+
+    for said in (
+        "abc with uncommitted changes",
+        "| torch 2.9.0 |",
+        "| cpu/0/package | measured | cpu-package | 1.00 ms | 61.0 µJ | powercap:intel-rapl:0 |",
+        "| process/cpu | estimated | cpu-process | none | none | codecarbon |",
+        "| permission | RAPL exists and this user may not read it |",
+        "profile quick, pairs 6",
+        "| AMD EPYC 9654 (8 logical CPUs) |",
+    ):
+        assert said in text
+
+
+def test_provenance_without_git_or_machine_facts_says_unknown() -> None:
+    text = page(
+        report_of(measured(run=a_run(git=None, machine={"id": "m"}, packages={}), end=None))
+    )
+
+    assert "| not a repository |" in text
+    assert "| no sign of it |" in text
+    assert "cut off: no end record" in text
+    assert "unknown CPU" in text
+
+
+def test_commands_to_repeat_stand_at_the_end_of_the_page() -> None:
+    journal = measured(run=a_run(command="pytest --benchmark > out"))
+    case = replace(journal.cases[-1], nodeid="suites/x.py::test_student[1]")
+    text = page(report_of(replace(journal, cases=(*journal.cases[:-1], case))))
+    end = text[text.index("Run it again") :]
+
+    assert "pytest --benchmark &gt; out" in end
+    assert "joulebench report results/20261123T101203Z-0123456789ab-r1.jsonl" in end
+    assert "pytest --benchmark &#x27;suites/x.py::test_student[1]&#x27;" in end
+
+
+def test_notes_of_the_journal_are_never_hidden() -> None:
+    notes = [Note("", "a torn line"), Note("digits/x", "no CUDA here")]
+    text = page(report_of(measured(notes=notes)))
+
+    assert "- a torn line" in text
+    assert "- <code>digits/x</code>: no CUDA here" in text
