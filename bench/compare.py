@@ -8,7 +8,7 @@ same case stand in two columns, and only the first one is compared.
 import math
 import statistics as stdlib_statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.quantities import Absent, Kind, Quantity
 from bench.record import CaseRecord, Window
@@ -27,17 +27,17 @@ class Row:
         net: The same without the idle power, or `Absent`.
         estimate: J/sample of a power model, a range; never ranked, plotted or gated.
         energy_ratio: Variant ÷ baseline of *energy*, or None.
-        time_ratio: Variant ÷ baseline of the time per sample, or None.
+        time_ratio: Variant ÷ baseline of the median latency of a call, or None.
         latency_p50_s: Median over the windows of their median latency per call, s.
         latency_p99_s: Median over the windows of their 99th percentile, s.
         throughput: Samples per second, with interval; None with fewer than two windows.
         power: Mean power of an instrument, W, or `Absent`.
         quality_change: Quality minus the baseline's, or None.
-        energy_verdict: What the energy says.
-        time_verdict: What the time says; it never stands for the energy.
         windows: How many windows of the case itself.
         discards: How many blocks were thrown away.
         flagged: How many of its windows carry a flag.
+        energy_verdict: What the energy says.
+        time_verdict: What the time says; it never stands for the energy.
     """
 
     case: CaseRecord
@@ -51,16 +51,34 @@ class Row:
     throughput: Interval | None
     power: Quantity | Absent
     quality_change: float | None
-    energy_verdict: Verdict
-    time_verdict: Verdict
     windows: int
     discards: int
     flagged: int
+    energy_verdict: Verdict = Verdict.NOT_MEASURED
+    time_verdict: Verdict = Verdict.NOT_MEASURED
 
     @property
     def is_baseline(self) -> bool:
         """Whether the row is a workload as shipped."""
         return self.case.case == self.case.baseline
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """The smallest differences that count, as shares.
+
+    What was asked for is never taken below twice the median difference that the A/A controls of
+    the same session show: who tells a baseline from itself by 2 % can say nothing of 3 %.
+
+    Args:
+        asked: What the settings ask for.
+        energy: What the verdicts on energy use.
+        time: What the verdicts on time use.
+    """
+
+    asked: float
+    energy: float
+    time: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +91,7 @@ class Table:
         cover: The channels whose sum is the energy, chosen once; empty if there is none.
         idle: Power of the waiting system, W, or `Absent`.
         rows: The cases.
+        margins: The smallest differences that count.
     """
 
     journal: Journal
@@ -80,6 +99,7 @@ class Table:
     cover: tuple[str, ...]
     idle: Quantity | Absent
     rows: tuple[Row, ...]
+    margins: Margins
 
     @property
     def controls(self) -> tuple[Row, ...]:
@@ -88,8 +108,9 @@ class Table:
 
     @property
     def margin(self) -> float:
-        """The equivalence margin that the verdicts use."""
-        return float(self.journal.run.settings.get("margin", 0.03))
+        """The margin of what the table compares: of energy if it was measured, else of time."""
+        measured = any(isinstance(row.energy, Quantity) for row in self.rows)
+        return self.margins.energy if measured else self.margins.time
 
 
 def compare(journals: Sequence[Journal]) -> tuple[Table, ...]:
@@ -107,8 +128,32 @@ def _table(journal: Journal, device: str) -> Table:
     ids = cover(journal.run.channels, identity)
     idle = _idle_power(journal, ids)
     ordered = sorted(cases, key=_table_order)
-    rows = tuple(_row(journal, case, ids, idle) for case in ordered)
-    return Table(journal, device, ids, idle, rows)
+    rows = [_row(journal, case, ids, idle) for case in ordered]
+    margins = _margins(journal, [row for row in rows if row.is_baseline])
+    judged = tuple(_judge(row, margins) for row in rows)
+    return Table(journal, device, ids, idle, judged, margins)
+
+
+def _margins(journal: Journal, controls: Sequence[Row]) -> Margins:
+    asked = float(journal.run.settings.get("margin", 0.03))
+    energy = _twice_median([row.energy_ratio for row in controls])
+    time = _twice_median([row.time_ratio for row in controls])
+    return Margins(asked, max(asked, energy), max(asked, time))
+
+
+def _twice_median(ratios: Sequence[Interval | None]) -> float:
+    differences = [abs(math.log(ratio.value)) for ratio in ratios if ratio]
+    return math.expm1(2 * stdlib_statistics.median(differences)) if differences else 0.0
+
+
+def _judge(row: Row, margins: Margins) -> Row:
+    breaks = _breaks_quality(row.case)
+    measured = isinstance(row.energy, Quantity)
+    return replace(
+        row,
+        energy_verdict=_verdict(row.energy_ratio, margins.energy, breaks=breaks, known=measured),
+        time_verdict=_verdict(row.time_ratio, margins.time, breaks=breaks, known=row.windows > 0),
+    )
 
 
 def _table_order(case: CaseRecord) -> tuple[object, ...]:
@@ -122,10 +167,7 @@ def _row(journal: Journal, case: CaseRecord, ids: Sequence[str], idle: Quantity 
     energy = _per_sample(own, lambda w: total(w.energy, ids))
     estimate = _per_sample(own, _estimate_of)
     energy_ratio = _energy_ratio(pairs, ids)
-    time_ratio = _ratio(pairs, lambda w: w.seconds / w.samples)
-    margin = float(journal.run.settings.get("margin", 0.03))
-    change = _quality_change(case)
-    breaks = _breaks_quality(case)
+    time_ratio = ratio_interval([(_typical_s(one), _typical_s(other)) for one, other in pairs])
     return Row(
         case=case,
         energy=energy,
@@ -137,11 +179,7 @@ def _row(journal: Journal, case: CaseRecord, ids: Sequence[str], idle: Quantity 
         latency_p99_s=_median([w.latency_s.p99 for w in own if w.latency_s]),
         throughput=mean_interval([w.samples / w.seconds for w in own]),
         power=_power(own, ids),
-        quality_change=change,
-        energy_verdict=_verdict(
-            energy_ratio, margin, breaks=breaks, known=isinstance(energy, Quantity)
-        ),
-        time_verdict=_verdict(time_ratio, margin, breaks=breaks, known=bool(own)),
+        quality_change=_quality_change(case),
         windows=len(own),
         discards=sum(discard.case == case.case for discard in journal.discards),
         flagged=sum(bool(window.flags) for window in own),
@@ -170,10 +208,9 @@ def _pairs(windows: Sequence[Window]) -> list[tuple[Window, Window]]:
     return [(baselines[pair], others[pair]) for pair in sorted(baselines) if pair in others]
 
 
-def _ratio(
-    pairs: Sequence[tuple[Window, Window]], value: Callable[[Window], float]
-) -> Interval | None:
-    return ratio_interval([(value(one), value(other)) for one, other in pairs])
+def _typical_s(window: Window) -> float:
+    """The median latency of a window's calls, s: what disturbs single calls does not move it."""
+    return window.latency_s.p50 if window.latency_s else window.seconds / max(window.calls, 1)
 
 
 def _energy_ratio(pairs: Sequence[tuple[Window, Window]], ids: Sequence[str]) -> Interval | None:

@@ -9,26 +9,33 @@ Pairs come in seeded ABBA order, so that linear drift cancels:
 Nothing here knows pytest, files or torch: the loops, the instruments and the clock are given.
 """
 
+import contextlib
 import gc
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from bench.instruments import Instruments
 from bench.machine import foreign_cpu_s
+from bench.meter import Channel
 from bench.record import Discard, Latency, Window
 from bench.statistics import quantile
-from bench.window import calls_to_resolve, shortest_block_s
+from bench.window import shortest_block_s
 from bench.workload import Loop
 
 FOREIGN_LOAD = 0.1
 """Busy CPUs beside ours above which a window is flagged."""
 
+TIME_ONLY_SPLIT = 5
+"""Into how many parts a block is split where no instrument asks for its length."""
+
+_CALLS_PER_BLOCK = 5
 _HEADROOM = 1.15  # a block must not end below the shortest window because calls got faster
 _REPEATS = 3
+_CLOCK_TICKS_S = 0.03  # the kernel counts the load in ticks of 10 ms, some of which may be odd
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,21 @@ class Schedule:
         """About how long one case takes, s, if its calls are short."""
         block = max(self.block_s, shortest_s) * _HEADROOM
         return 2 * (self.warmup_s + self.pairs * block)
+
+    def fit(self, channels: Iterable[Channel], slowest_call_s: float) -> tuple[int, float]:
+        """How many pairs, and blocks of which length in s, suit the instruments and the calls.
+
+        With an instrument a block fills its shortest window. Without one only time is measured,
+        which needs no long window: the same time is split into more and shorter pairs, closer
+        neighbours of which share more of what disturbs a machine.
+        """
+        shortest = shortest_block_s(channels)
+        if shortest:
+            return self.pairs, max(self.block_s, shortest)
+        block = self.block_s / TIME_ONLY_SPLIT
+        split = self.block_s / max(block, _CALLS_PER_BLOCK * slowest_call_s)
+        pairs = max(self.pairs, int(self.pairs * split))
+        return pairs + pairs % 2, block
 
 
 PROFILES: Mapping[str, Schedule] = {
@@ -141,9 +163,9 @@ def measure_window(
             gc.enable()
     flags: tuple[str, ...] = ()
     if others is not None and others_after is not None:
-        load = (others_after - others) / max((t1_ns - t0_ns) / 1e9, 1e-9)
-        # the kernel counts in ticks of 10 ms: below a window of some ticks it says nothing
-        if load > FOREIGN_LOAD and t1_ns - t0_ns > 1e8:  # noqa: PLR2004
+        seconds = max((t1_ns - t0_ns) / 1e9, 1e-9)
+        load = (others_after - others) / seconds
+        if load > FOREIGN_LOAD + _CLOCK_TICKS_S / seconds:
             flags = (f"foreign load {load:.2f} CPU",)
     return Window(
         *place,
@@ -189,28 +211,42 @@ def measure_case(
         instruments: What is read.
         seed: Decides which side begins each ABBA group; the case's id goes into it.
     """
-    shortest = max(schedule.block_s, shortest_block_s(instruments.channels))
     per_call = [warm_up(side.loop, schedule.warmup_s, instruments.clock) for side in sides]
+    pairs, shortest = schedule.fit(instruments.channels, max(per_call))
     order = 0
-    for pair, sequence in enumerate(_abba(schedule.pairs, random.Random(f"{seed}/{case}"))):  # noqa: S311
-        for index in sequence:
-            side = sides[index]
-            for repeat in range(_REPEATS + 1):
-                calls = max(
-                    calls_to_resolve(instruments.channels, per_call[index]),
-                    math.ceil(shortest * _HEADROOM / per_call[index]),
-                )
-                window = _block(instruments, side, Place(case, side.role, pair, order), calls)
-                order += 1
-                per_call[index] = window.seconds / calls
-                if window.seconds >= shortest or repeat == _REPEATS:
-                    yield window
-                    break
-                yield Discard(
-                    case,
-                    pair,
-                    f"{calls} calls took {window.seconds:.3g} s, wanted at least {shortest:.3g} s",
-                )
+    with _frozen_heap():
+        for pair, sequence in enumerate(_abba(pairs, random.Random(f"{seed}/{case}"))):  # noqa: S311
+            for index in sequence:
+                for repeat in range(_REPEATS + 1):
+                    wanted = shortest * _HEADROOM / per_call[index]
+                    calls = max(_CALLS_PER_BLOCK, math.ceil(wanted))
+                    place = Place(case, sides[index].role, pair, order)
+                    window = _block(instruments, sides[index], place, calls)
+                    order += 1
+                    per_call[index] = window.seconds / calls
+                    if window.seconds >= shortest or repeat == _REPEATS:
+                        yield window
+                        break
+                    yield _too_short(window, shortest)
+
+
+def _too_short(window: Window, shortest_s: float) -> Discard:
+    found = f"{window.calls} calls took {window.seconds:.3g} s"
+    return Discard(window.case, window.pair, f"{found}, wanted at least {shortest_s:.3g} s")
+
+
+@contextlib.contextmanager
+def _frozen_heap() -> Iterator[None]:
+    """Sets aside what is alive, so that the collection before each window need not walk it.
+
+    With torch loaded one collection takes 0.2 s, longer than many a window.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _block(instruments: Instruments, side: Side, place: Place, calls: int) -> Window:

@@ -41,6 +41,7 @@ class CaseRecord:
     """What one case is; it follows the case's windows and makes them count.
 
     ``case`` and ``baseline`` are ids of `bench.workload.Case`; a baseline names itself.
+    ``macs`` are multiply-accumulates per sample; ``size_bytes["nominal"]`` counts nonzero weights.
     """
 
     case: str

@@ -19,7 +19,7 @@ from bench.compare import Row, compare
 from bench.discover import plugins
 from bench.instruments import Instruments, open_instruments
 from bench.measure import Schedule, Side, idle, measure_case
-from bench.model_facts import facts
+from bench.model_facts import facts, stored_bytes
 from bench.record import CaseRecord, Discard, End, JournalError, Run, Window
 from bench.result import Result
 from bench.window import cover, shortest_block_s
@@ -209,7 +209,7 @@ class Session:
                 progress(f"{record.case}  block repeated: {block.reason}")
                 continue
             windows.append(block)
-            progress(f"{record.case}  pair {block.pair + 1}/{schedule.pairs}")
+            progress(f"{record.case}  pair {block.pair + 1}")
         self.writer.append(record)
         self._done[record.case] = (record, tuple(windows))
 
@@ -221,6 +221,9 @@ class Session:
         nodeid: str,
     ) -> CaseRecord:
         known = facts(variant.model, inputs)
+        disk = variant.size_disk
+        if disk is None:
+            disk = stored_bytes(variant.model)
         quality = self._judge(variant)
         baseline = self._judge(baseline_of(variant.workload))
         return CaseRecord(
@@ -236,10 +239,10 @@ class Session:
             baseline=case.baseline.id,
             quality=dataclasses.asdict(quality) if quality else None,
             baseline_quality=dataclasses.asdict(baseline) if baseline else None,
-            size_bytes={"disk": variant.size_disk, "nominal": known.size_nominal},
+            size_bytes={"disk": disk, "nominal": known.size_nominal},
             parameters=known.parameters,
             nonzero=known.nonzero,
-            macs=known.macs,
+            macs=None if known.macs is None else known.macs // case.batch,
             workload_version=variant.workload.version,
             unit=variant.workload.unit,
             note=variant.note,

@@ -63,11 +63,11 @@ class _NoEnergyError(Exception):
 def shortest_block_s(channels: Iterable[Channel]) -> float:
     """The shortest window that each of the channels resolves, in seconds.
 
-    It is the larger of 0.5 s and 50 update intervals of the slowest counter.
-    An estimate from CPU time is no counter with a period, and asks for no longer window.
+    It is the larger of 0.5 s and 50 update intervals of the slowest counter; 0 where there is
+    no instrument, for an estimate from CPU time is no counter with a period.
     """
-    slowest = max((c.update_interval_s for c in channels if c.kind.is_reading), default=0.0)
-    return max(MINIMUM_BLOCK_S, INTERVALS_PER_BLOCK * slowest)
+    intervals = [channel.update_interval_s for channel in channels if channel.kind.is_reading]
+    return max(MINIMUM_BLOCK_S, INTERVALS_PER_BLOCK * max(intervals)) if intervals else 0.0
 
 
 def channel_energy(
@@ -178,11 +178,6 @@ def _bounds(
     enclosed = max(0.0, (t0_ns - first.t0_ns) + (last.t1_ns - t1_ns)) / 1e9
     edge = channel.update_interval_s * channel.p_max_w + channel.resolution
     return max(0.0, joules - edge - enclosed * channel.p_max_w), joules + edge
-
-
-def calls_to_resolve(channels: Iterable[Channel], seconds_per_call: float) -> int:
-    """How many calls fill the shortest window that the channels resolve, at least five."""
-    return max(5, -int(-shortest_block_s(channels) // seconds_per_call))
 
 
 def cover(channels: Iterable[Channel], device: str) -> tuple[str, ...]:

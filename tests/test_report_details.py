@@ -158,7 +158,7 @@ def test_commands_to_repeat_stand_at_the_end_of_the_page() -> None:
 
     assert "pytest --benchmark &gt; out" in end
     assert "joulebench report results/20261123T101203Z-0123456789ab-r1.jsonl" in end
-    assert "pytest --benchmark &#x27;suites/x.py::test_student[1]&#x27;" in end
+    assert "pytest --benchmark 'suites/x.py::test_student[1]' # one case alone" in end
 
 
 def test_notes_of_the_journal_are_never_hidden() -> None:

@@ -77,7 +77,7 @@ def test_a_variant_that_differs_by_workload_is_named_with_its_place() -> None:
     [
         ((0.90, 1.10), "more than 1000 pairs would be needed"),
         ((0.96, 1.03, 0.97, 1.03), "about 11 pairs would decide"),
-        ((0.96, 1.00, 0.98, 0.99, 0.96, 1.02), "about 12 pairs would decide"),
+        ((0.96, 1.00, 0.98, 0.99, 0.96, 1.02), "about 14 pairs would decide"),
     ],
 )
 def test_an_unresolved_row_says_how_many_pairs_would_decide(
@@ -141,11 +141,22 @@ def test_what_is_not_included_follows_from_the_meter(channel: str, domain: str, 
 
 
 def test_a_control_beyond_the_margin_is_loud_and_limits_what_differences_mean() -> None:
-    pairs = [(package(1.0), package(1.10)), (package(1.0), package(1.10))]
-    text = page(report_of(a_journal([(a_case(), pairs)])))
+    calm = [(package(1.0), package(1.0))] * 2
+    wild = [(package(1.0), package(1.10))] * 2
+    cases = [(a_case(workload=f"w{i}"), pairs) for i, pairs in enumerate((calm, wild, calm))]
+    text = page(report_of(a_journal(cases)))
 
-    assert "differs by at most 10 % in energy (1 control), **BEYOND** the margin" in text
+    assert "differs by at most 10 % in energy (3 controls), **BEYOND** the margin of 3 %" in text
     assert "differences smaller than 10 % mean nothing here" in text
+
+
+def test_the_margin_is_raised_to_what_the_controls_can_tell_apart() -> None:
+    wild = [(package(1.0), package(1.05))] * 2
+    close = [(package(1.0), package(1.07))] * 2
+    text = page(report_of(a_journal([(a_case(), wild), (a_case("a"), close)])))
+
+    assert "within the margin of 10 % (asked for: 3 %; raised to twice" in text
+    assert "No gain: <code>a</code>" in text
 
 
 def test_a_replayed_trace_is_told_loudly_wherever_a_reader_looks() -> None:

@@ -10,7 +10,6 @@ from bench.meter import Channel, Reading, Status
 from bench.quantities import Absent, Kind, MixedError, Quantity
 from bench.window import (
     ChannelEnergy,
-    calls_to_resolve,
     channel_energy,
     cover,
     shortest_block_s,
@@ -173,14 +172,11 @@ def test_a_block_lasts_fifty_intervals_of_the_slowest_counter() -> None:
     slow = channel("gpu/GPU-1/board", update_interval_s=0.1)
     assert shortest_block_s([channel(), slow]) == pytest.approx(5)
     assert shortest_block_s([channel(update_interval_s=0.001)]) == 0.5
-    assert shortest_block_s([]) == 0.5
-    assert shortest_block_s([channel(kind=Kind.ESTIMATED, update_interval_s=9)]) == 0.5
 
 
-def test_a_block_holds_the_calls_that_fill_it_and_at_least_five() -> None:
-    assert calls_to_resolve([channel()], 0.1) == 5
-    assert calls_to_resolve([channel()], 0.03) == 17
-    assert calls_to_resolve([channel()], 60) == 5
+def test_without_an_instrument_no_window_is_too_short() -> None:
+    assert shortest_block_s([]) == 0
+    assert shortest_block_s([channel(kind=Kind.ESTIMATED, update_interval_s=9)]) == 0
 
 
 PACKAGE, CORE, DRAM = channel(), channel("cpu/0/core"), channel("cpu/0/dram")

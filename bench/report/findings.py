@@ -1,6 +1,7 @@
 """What a table says, before it is put in words: pure functions of rows."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from bench.compare import Row, Table
@@ -117,6 +118,17 @@ def label(row: Row, rows: Sequence[Row]) -> str:
     runtimes = {other.case.runtime for other in rows}
     name = plain(row.case.label)
     return f"{name} · {plain(row.case.runtime)}" if len(runtimes) > 1 else name
+
+
+def short_label(row: Row, rows: Sequence[Row]) -> str:
+    """The same with only those parameters that tell rows of one technique apart; not escaped."""
+    levels = [other.case.level for other in rows if other.case.technique == row.case.technique]
+    telling = {
+        name: value
+        for name, value in row.case.level.items()
+        if any(level.get(name) != value for level in levels)
+    }
+    return label(replace(row, case=replace(row.case, level=telling)), rows)
 
 
 def control_deviation(table: Table) -> tuple[float, int] | None:

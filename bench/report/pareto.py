@@ -107,7 +107,7 @@ def _point(table: Table, row: Row, *, energy: bool) -> Point | None:
         bounds = wilson(value, row.case.quality["n"])
     level = ", ".join(f"{name}={setting}" for name, setting in sorted(row.case.level.items()))
     return Point(
-        findings.label(row, table.rows),
+        findings.short_label(row, table.rows),
         level or row.case.technique,
         row.case.technique,
         *cost,

@@ -102,7 +102,7 @@ def _cells(
     shown = quality(row, share=share).partition(" ")[0]
     p50 = row.latency_p50_s
     return [
-        findings.label(row, table.rows),
+        findings.short_label(row, table.rows),
         str(row.case.batch),
         text.significant(p50 / scales[0].factor) if p50 else "—",
         _energy(row, scales[1]),

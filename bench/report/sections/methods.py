@@ -32,14 +32,25 @@ def _energy(table: Table) -> str:
 
 def _protocol(table: Table) -> str:
     run = table.journal.run
-    settings = {key: text.escape(value) for key, value in run.settings.items()}
-    pairs, block, warm = (settings.get(k, "?") for k in ("pairs", "block_s", "warmup_s"))
-    kinds = "" if findings.is_measured(table) else " of time"
+    cases = {row.case.case for row in table.rows}
+    windows = [window for window in table.journal.windows if window.case in cases]
+    counts = sorted({row.time_ratio.n for row in table.rows if row.time_ratio})
+    pairs = (
+        " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+        if counts
+        else "no"
+    )
+    shortest = min((window.seconds for window in windows), default=0.0)
+    measured = findings.is_measured(table)
+    what = "of energy per sample" if measured else "of median latency"
+    bound = ", combined with the bound of the meter" if measured else ""
+    edge = text.fixed(1 + table.margin, 3)
     return (
         f"Baseline and variant alternated in {pairs} pairs of neighbouring windows of at least"
-        f" {block} s, in seeded ABBA order (seed {run.seed}), after {warm} s of warm-up of each"
-        f" side. Values are means over windows with 95 % t intervals. Ratios{kinds} are geometric"
-        " means over pairs with 95 % t intervals of their logarithms"
-        f"{', combined with the bound of the meter' if not kinds else ''}; a ratio whose interval"
-        f" lies within 1/{1 + table.margin:g} to {1 + table.margin:g} is called no gain."
+        f" {text.significant(shortest, 2)} s, in seeded ABBA order (seed {run.seed}), after"
+        f" {text.escape(run.settings.get('warmup_s', '?'))} s of warm-up of each side. Values are"
+        f" means over windows with 95 % t intervals. Ratios {what} are taken pair by pair; their"
+        " logarithms are averaged (20 % trimmed from ten pairs on) with 95 % t intervals"
+        f"{bound}. A ratio whose interval lies within 1/{edge} to {edge} is called no gain, one"
+        " whose interval lies beyond it saves or costs."
     )

@@ -86,17 +86,24 @@ def _control(table: Table) -> str:
     if found is None:
         return f"A/A control: none was run, so the noise floor of the {what} is unknown."
     deviation, n = found
-    margin = table.margin
-    judgement = "within" if deviation <= margin else "**BEYOND**"
     controls = "control" if n == 1 else "controls"
+    judgement = f"within the margin of {_percent(table.margin)}"
+    if deviation > table.margin:
+        judgement = f"**BEYOND** the margin of {_percent(table.margin)}"
+    raised = ""
+    if table.margin > table.margins.asked:
+        raised = (
+            f" (asked for: {_percent(table.margins.asked)};"
+            " raised to twice the controls' median difference)"
+        )
     return (
         f"A/A control: a baseline against itself differs by at most {_percent(deviation)} in {what}"
-        f" ({n} {controls}), {judgement} the margin of {100 * margin:g} %."
+        f" ({n} {controls}), {judgement}{raised}."
     )
 
 
 def _percent(share: float) -> str:
-    return f"{text.significant(100 * share, 2)} %" if share >= 1e-4 else "< 0.01 %"  # noqa: PLR2004
+    return f"{100 * share:.2g} %" if share >= 1e-4 else "< 0.01 %"  # noqa: PLR2004
 
 
 def _windows(table: Table) -> str:

@@ -1,0 +1,127 @@
+"""What can be known of a model without running a meter: parameters, multiplications, bytes."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """Facts of one model with one input; what cannot be known is None, never a guess.
+
+    Args:
+        parameters: Weights and biases, pruned ones included.
+        nonzero: Those that are not zero.
+        macs: Multiply-accumulates that one call on the inputs runs, its whole batch together.
+            A masked weight is multiplied and counts; a sparse kernel's skipped one does not.
+        dtype: Of most parameters, such as ``float32``.
+        size_nominal: Bytes of the nonzero parameters alone, without what says where they stand.
+    """
+
+    parameters: int | None = None
+    nonzero: int | None = None
+    macs: int | None = None
+    dtype: str | None = None
+    size_nominal: int | None = None
+
+
+def facts(model: object, inputs: object) -> ModelFacts:
+    """What is known of *model*; everything None for a callable that is no torch module.
+
+    A module's weights are its parameters, and its buffers named ``weight`` and ``bias``: so int8
+    and sparse modules count as what they stand for.
+
+    Args:
+        model: Any callable; torch is not imported to look at it.
+        inputs: A tuple for positional arguments, a dict for keywords, anything else as it is.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(model, torch.nn.Module):
+        return ModelFacts()
+    from bench._macs import macs
+
+    tensors = tuple(_weights(model))
+    if not _countable(model, tensors):
+        return ModelFacts(macs=macs(model, inputs))
+    nonzero = [_nonzero(tensor) for tensor in tensors]
+    counts: dict[str, int] = {}
+    for tensor in tensors:
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        counts[dtype] = counts.get(dtype, 0) + tensor.numel()
+    return ModelFacts(
+        parameters=sum(counts.values()),
+        nonzero=sum(nonzero),
+        macs=macs(model, inputs),
+        dtype=max(counts, key=counts.__getitem__, default=None),
+        size_nominal=sum(
+            count * tensor.itemsize for count, tensor in zip(nonzero, tensors, strict=True)
+        ),
+    )
+
+
+def disk_bytes(tensors: Mapping[str, "Tensor"]) -> int:
+    """Bytes of *tensors* as one safetensors file, header included.
+
+    A sparse CSR tensor counts as its three parts: values, column indices, row pointers. A tensor
+    that appears under several names counts once.
+    """
+    from safetensors.torch import save
+
+    parts: dict[str, Tensor] = {}
+    seen: set[tuple[object, ...]] = set()
+    for name, tensor in tensors.items():
+        for part, content in _dense_parts(name, tensor.detach()):
+            place = (content.data_ptr(), content.shape, content.stride(), content.dtype)
+            if place not in seen or not content.numel():
+                seen.add(place)
+                parts[part] = content.cpu().contiguous().clone()
+    return len(save(parts))
+
+
+def stored_bytes(model: object) -> int | None:
+    """Bytes of a torch module's state as one safetensors file; None for any other callable."""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(model, torch.nn.Module):
+        return None
+    tensors = {k: v for k, v in model.state_dict().items() if isinstance(v, torch.Tensor)}
+    return disk_bytes(tensors) if tensors else None
+
+
+def _dense_parts(name: str, tensor: "Tensor") -> Iterator[tuple[str, "Tensor"]]:
+    if str(tensor.layout) == "torch.sparse_csr":
+        yield f"{name}.values", tensor.values()
+        yield f"{name}.columns", tensor.col_indices()
+        yield f"{name}.rows", tensor.crow_indices()
+    else:
+        yield name, tensor
+
+
+def _weights(model: "nn.Module") -> Iterator["Tensor"]:
+    """Each weight and bias once, also those that modules share."""
+    seen: set[int] = set()
+    for module in model.modules():
+        buffers = (b for name, b in module.named_buffers(recurse=False) if name in _WEIGHTS)
+        for tensor in (*module.parameters(recurse=False), *buffers):
+            if id(tensor) not in seen:
+                seen.add(id(tensor))
+                yield tensor
+
+
+_WEIGHTS = frozenset({"weight", "bias"})
+
+
+def _countable(model: "nn.Module", tensors: tuple["Tensor", ...]) -> bool:
+    """Whether all weights lie open: none packed by torch.ao, none in another library's type."""
+    import torch
+
+    packed = any(hasattr(module, "_packed_params") for module in model.modules())
+    return not packed and all(type(t) in (torch.Tensor, torch.nn.Parameter) for t in tensors)
+
+
+def _nonzero(tensor: "Tensor") -> int:
+    values: Any = tensor.values() if str(tensor.layout) == "torch.sparse_csr" else tensor
+    return int(values.count_nonzero())

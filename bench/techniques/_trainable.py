@@ -1,0 +1,41 @@
+"""What techniques that train need of a workload, and the error if it is not there."""
+
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+from bench.workload import Workload
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """The context of a workload that can be trained.
+
+    ``train_inputs`` (n, …) and ``train_labels`` (n,) are tensors. ``build(widths, seed=…)`` gives a
+    fresh model. ``train(model, seed=…, epochs=…, loss=…, after_step=…)`` trains one in place:
+    ``loss(logits, rows)`` may stand in for the workload's own, and ``after_step()`` follows each
+    step of the optimizer. ``epochs`` is the length of the baseline's training, ``student`` the
+    widths of a small model.
+    """
+
+    train_inputs: Any
+    train_labels: Any
+    build: Callable[..., Any]
+    train: Callable[..., None]
+    epochs: int
+    student: tuple[int, ...]
+
+
+def trainable(workload: Workload, technique: str) -> Trainable:
+    """The context of *workload*.
+
+    Raises:
+        TypeError: It has none that can be trained with.
+    """
+    if not isinstance(workload.context, Trainable):
+        raise TypeError(
+            f"{technique} cannot be applied to {workload.name}: its context is "
+            f"{type(workload.context).__name__}, wanted training data and a training function; "
+            "give the workload such a context (bench.techniques._trainable.Trainable), or compress "
+            "the model yourself and measure it against its baseline"
+        )
+    return workload.context
