@@ -38,6 +38,14 @@ _REPEATS = 3
 _CLOCK_TICKS_S = 0.03  # the kernel counts the load in ticks of 10 ms, some of which may be odd
 
 
+class Blocks(NamedTuple):
+    """How many pairs of blocks, the least length of a block, and the length to aim at, s."""
+
+    pairs: int
+    least_s: float
+    aim_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """How long and how often is measured.
@@ -56,25 +64,25 @@ class Schedule:
     idle_s: float
     margin: float
 
-    def seconds_per_case(self, shortest_s: float) -> float:
-        """About how long one case takes, s, if its calls are short."""
-        block = max(self.block_s, shortest_s) * _HEADROOM
-        return 2 * (self.warmup_s + self.pairs * block)
-
-    def fit(self, channels: Iterable[Channel], slowest_call_s: float) -> tuple[int, float]:
-        """How many pairs, and blocks of which length in s, suit the instruments and the calls.
+    def fit(self, channels: Iterable[Channel], slowest_call_s: float = 0.0) -> "Blocks":
+        """How many blocks, and how long, suit the instruments and the calls.
 
         With an instrument a block fills its shortest window. Without one only time is measured,
         which needs no long window: the same time is split into more and shorter pairs, closer
         neighbours of which share more of what disturbs a machine.
         """
-        shortest = shortest_block_s(channels)
-        if shortest:
-            return self.pairs, max(self.block_s, shortest)
+        if shortest := shortest_block_s(channels):
+            least = max(self.block_s, shortest)
+            return Blocks(self.pairs, least, least * _HEADROOM)
         block = self.block_s / TIME_ONLY_SPLIT
         split = self.block_s / max(block, _CALLS_PER_BLOCK * slowest_call_s)
         pairs = max(self.pairs, int(self.pairs * split))
-        return pairs + pairs % 2, block
+        return Blocks(pairs + pairs % 2, 0.0, block)
+
+    def seconds_per_case(self, channels: Iterable[Channel]) -> float:
+        """About how long one case takes, s, if its calls are short."""
+        blocks = self.fit(channels)
+        return 2 * (self.warmup_s + blocks.pairs * blocks.aim_s)
 
 
 PROFILES: Mapping[str, Schedule] = {
@@ -212,22 +220,22 @@ def measure_case(
         seed: Decides which side begins each ABBA group; the case's id goes into it.
     """
     per_call = [warm_up(side.loop, schedule.warmup_s, instruments.clock) for side in sides]
-    pairs, shortest = schedule.fit(instruments.channels, max(per_call))
+    blocks = schedule.fit(instruments.channels, max(per_call))
+    source = random.Random(f"{seed}/{case}")  # noqa: S311 - it orders blocks, it keeps no secret
     order = 0
     with _frozen_heap():
-        for pair, sequence in enumerate(_abba(pairs, random.Random(f"{seed}/{case}"))):  # noqa: S311
+        for pair, sequence in enumerate(_abba(blocks.pairs, source)):
             for index in sequence:
                 for repeat in range(_REPEATS + 1):
-                    wanted = shortest * _HEADROOM / per_call[index]
-                    calls = max(_CALLS_PER_BLOCK, math.ceil(wanted))
+                    calls = max(_CALLS_PER_BLOCK, math.ceil(blocks.aim_s / per_call[index]))
                     place = Place(case, sides[index].role, pair, order)
                     window = _block(instruments, sides[index], place, calls)
                     order += 1
                     per_call[index] = window.seconds / calls
-                    if window.seconds >= shortest or repeat == _REPEATS:
+                    if window.seconds >= blocks.least_s or repeat == _REPEATS:
                         yield window
                         break
-                    yield _too_short(window, shortest)
+                    yield _too_short(window, blocks.least_s)
 
 
 def _too_short(window: Window, shortest_s: float) -> Discard:

@@ -22,7 +22,7 @@ from bench.measure import Schedule, Side, idle, measure_case
 from bench.model_facts import facts, stored_bytes
 from bench.record import CaseRecord, Discard, End, JournalError, Run, Window
 from bench.result import Result
-from bench.window import cover, shortest_block_s
+from bench.window import cover
 from bench.workload import BASELINE, Case, Loop, Quality, Variant, baseline_of
 
 PACKAGES = (
@@ -142,7 +142,7 @@ class Session:
 
     def seconds_per_case(self) -> float:
         """About how long a case takes here, s."""
-        return self.settings.schedule.seconds_per_case(shortest_block_s(self.instruments.channels))
+        return self.settings.schedule.seconds_per_case(self.instruments.channels)
 
     def measure(
         self,

@@ -94,14 +94,28 @@ def test_a_slow_counter_asks_for_blocks_of_fifty_of_its_intervals() -> None:
     assert all(block.seconds >= 5 for block in blocks)
 
 
-def test_an_estimate_alone_asks_for_no_longer_blocks() -> None:
+def test_without_an_instrument_the_same_time_makes_more_and_shorter_pairs() -> None:
     clock, _, instruments = room(steady(50), update_s=0.1, kind=Kind.ESTIMATED)
 
     blocks = windows_of(
         list(measure_case("case", sides(clock, 1e-3, 1e-3), SCHEDULE, instruments, seed=1))
     )
 
-    assert all(block.seconds < 1 for block in blocks)
+    assert len(blocks) == 2 * 5 * SCHEDULE.pairs
+    assert all(block.seconds == pytest.approx(0.1, rel=0.02) for block in blocks)
+
+
+@given(st.floats(1e-6, 10), st.integers(1, 20))
+def test_slow_calls_never_make_a_measurement_of_time_longer_than_its_pairs(
+    call_s: float, pairs: int
+) -> None:
+    schedule = Schedule(pairs=pairs, block_s=0.5, warmup_s=0.3, idle_s=2.0, margin=0.03)
+
+    blocks = schedule.fit([], call_s)
+
+    assert blocks.pairs % 2 == 0
+    assert pairs <= blocks.pairs <= 5 * pairs + 1
+    assert blocks.pairs * max(blocks.aim_s, 5 * call_s) <= (pairs + 1) * max(0.5, 5 * call_s)
 
 
 @settings(max_examples=40)
@@ -249,7 +263,8 @@ def test_the_expected_time_of_a_case_is_what_the_loop_takes() -> None:
 
     list(measure_case("case", sides(clock, 1e-3, 1e-3), SCHEDULE, instruments, seed=1))
 
-    assert SCHEDULE.seconds_per_case(0.5) == pytest.approx((clock() - began) / 1e9, rel=0.15)
+    expected = SCHEDULE.seconds_per_case(instruments.channels)
+    assert expected == pytest.approx((clock() - began) / 1e9, rel=0.15)
 
 
 def test_two_routes_to_one_channel_stay_apart_by_the_meters_name() -> None:

@@ -167,3 +167,17 @@ def test_notes_of_the_journal_are_never_hidden() -> None:
 
     assert "- a torn line" in text
     assert "- <code>digits/x</code>: no CUDA here" in text
+
+
+def test_a_baseline_that_wandered_tells_the_reader_to_read_the_ratios() -> None:
+    journal = a_journal([(a_case(), SAME)])
+    calm = page(report_of(journal))
+    first = next(window for window in journal.windows if window.role == "baseline")
+    assert first.latency_s is not None
+    slow = replace(first, latency_s=replace(first.latency_s, p50=2 * first.latency_s.p50))
+    windows = tuple(slow if window is first else window for window in journal.windows)
+
+    wandered = page(report_of(replace(journal, windows=windows)))
+
+    assert "wandered between" not in calm
+    assert "read the ratios, which were taken in pairs" in wandered

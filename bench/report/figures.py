@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bench.compare import Table
 from bench.report.labels import Segment, place
 from bench.report.pareto import Panel, Point, front, panels
-from bench.report.text import plain, prefix
+from bench.report.text import Prefix, plain, prefix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,8 +92,10 @@ def _title(found: Sequence[Panel]) -> str:
     if all(panel.energy for panel in found):
         return "Quality against energy per sample"
     if any(panel.energy for panel in found):
-        return "Quality against energy; where energy was not measured: time per sample instead"
-    return "Energy was not measured: time per sample instead"
+        return (
+            "Quality against energy; where energy was not measured: time ÷ baseline"
+        )
+    return "Energy was not measured: time relative to the baseline instead"
 
 
 def _looks(found: Sequence[Panel]) -> dict[str, Look]:
@@ -111,7 +113,7 @@ def _look(point: Point, looks: Mapping[str, Look]) -> Look:
 
 def _scales(panel: Panel) -> tuple[float, float, str]:
     """What to divide the cost by, what to multiply the quality with, and the cost's prefix."""
-    scale = prefix([point.x for point in panel.points])
+    scale = prefix([point.x for point in panel.points]) if panel.energy else Prefix("", 1.0)
     return scale.factor, 100.0 if panel.share else 1.0, scale.symbol
 
 
@@ -139,8 +141,8 @@ def _panel(axes: "Axes", panel: Panel, looks: Mapping[str, Look]) -> None:
             zorder=5 if point.baseline else 4,
         )
     axes.set_title(_short(panel.title, 56), loc="left", fontsize=9.5)
-    what, unit = ("energy", "J") if panel.energy else ("time", "s")
-    axes.set_xlabel(f"{what} per {_short(panel.unit, 20)}, {symbol}{unit}   (left is better)")
+    cost = f"energy per {_short(panel.unit, 20)}, {symbol}J" if panel.energy else "time ÷ baseline"
+    axes.set_xlabel(f"{cost}   (left is better)")
     axes.set_ylabel(f"{_short(panel.metric, 30)}{', %' if panel.share else ''}")
     axes.grid(visible=True, color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)

@@ -1,17 +1,16 @@
 """Quality against cost as points of a plane: what the figure draws and the page prints.
 
-Estimates never become points: where no energy was measured, the cost is time per sample, and
-every panel of that table says so.
+Estimates never become points: where no energy was measured, the cost is the time relative to the
+baseline, and every panel of that table says so.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.compare import Row, Table, own_windows
+from bench.compare import Row, Table
 from bench.quantities import Quantity
 from bench.report import findings
-from bench.statistics import mean_interval
 
 _Z = 1.959964  # two-sided 95 % quantile of the normal distribution
 
@@ -24,7 +23,7 @@ class Point:
         label: Variant as the table names it.
         level: Its level alone, or the technique where it has none: what stands beside the point.
         technique: What decides its marker.
-        x: Cost: J/sample, or s/sample.
+        x: Cost: J/sample, or time ÷ baseline.
         low: Lower end of the cost's 95 % interval.
         high: Upper end.
         quality: Quality.
@@ -98,17 +97,17 @@ def _panel(table: Table, tables: Sequence[Table], rows: Sequence[Row]) -> Panel 
 
 
 def _point(table: Table, row: Row, *, energy: bool) -> Point | None:
-    cost = _energy(table, row) if energy else _time(table, row)
+    cost = _energy(table, row) if energy else _time(row)
     if cost is None or cost[0] <= 0 or row.case.quality is None:
         return None
     value = float(row.case.quality["value"])
     bounds = (value, value)
     if findings.is_share(row) and row.case.quality.get("n"):
         bounds = wilson(value, row.case.quality["n"])
-    level = ", ".join(f"{name}={setting}" for name, setting in sorted(row.case.level.items()))
+    label = findings.short_label(row, table.rows)
     return Point(
-        findings.short_label(row, table.rows),
-        level or row.case.technique,
+        label,
+        label.partition("@")[2] or row.case.technique,
         row.case.technique,
         *cost,
         value,
@@ -126,20 +125,16 @@ def _energy(table: Table, row: Row) -> tuple[float, float, float] | None:
     return q.value, q.low, q.high
 
 
-def _time(table: Table, row: Row) -> tuple[float, float, float] | None:
-    """Median latency over batch in s/sample, with the t interval of the windows' medians."""
-    if row.latency_p50_s is None:
+def _time(row: Row) -> tuple[float, float, float] | None:
+    """Time ÷ baseline with its interval: pair by pair, for rows stand minutes apart.
+
+    The baseline stands at 1, with the interval of its A/A control.
+    """
+    ratio = row.time_ratio
+    if ratio is None:
         return None
-    value = row.latency_p50_s / row.case.batch
-    medians = [
-        window.latency_s.p50 / row.case.batch
-        for window in own_windows(row.case, table.journal.windows_of(row.case.case))
-        if window.latency_s
-    ]
-    spread = mean_interval(medians)
-    if spread is None:
-        return value, value, value
-    return value, min(value, spread.low), max(value, spread.high)
+    value = 1.0 if row.is_baseline else ratio.value
+    return value, min(value, ratio.low), max(value, ratio.high)
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:

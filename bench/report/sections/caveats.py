@@ -9,6 +9,7 @@ from bench.report.markdown import Report
 from bench.report.sections.trust import largest_load
 
 ORDER = 80
+_DRIFT = 0.1
 
 
 def section(report: Report) -> str:
@@ -54,6 +55,7 @@ def _noise(table: Table) -> Iterator[str]:
     load = largest_load(flags)
     if load is not None:
         yield f"Other programs kept up to {text.significant(load, 2)} CPU busy in flagged windows."
+    yield from _drift(table)
     found = findings.control_deviation(table)
     if found and found[0] > table.margin:
         percent = text.significant(100 * found[0], 2)
@@ -61,6 +63,28 @@ def _noise(table: Table) -> Iterator[str]:
             f"**A/A control of {findings.heading(table, [table])} beyond the margin:"
             f" differences smaller than {percent} % mean nothing here.**"
         )
+
+
+def _drift(table: Table) -> Iterator[str]:
+    """How far a baseline wandered while its variants were measured beside it."""
+    for name, rows in findings.workloads(table):
+        for batch in sorted({row.case.batch for row in rows}):
+            cases = {row.case.case for row in rows if row.case.batch == batch}
+            medians = sorted(
+                window.latency_s.p50
+                for window in table.journal.windows
+                if window.case in cases and window.role == "baseline" and window.latency_s
+            )
+            if medians and medians[-1] > (1 + _DRIFT) * medians[0]:
+                scale = text.prefix(medians)
+                least, most = (
+                    text.significant(end / scale.factor) for end in (medians[0], medians[-1])
+                )
+                yield (
+                    f"The median latency of the {text.escape(name)} baseline at batch {batch}"
+                    f" wandered between {least} and {most} {scale.symbol}s over the session: read"
+                    " the ratios, which were taken in pairs, not the differences between rows."
+                )
 
 
 def _meters(table: Table) -> Iterator[str]:

@@ -20,12 +20,14 @@ def section(report: Report) -> str:
 
 
 def _axis(panel: Panel) -> str:
-    return "energy per sample" if panel.energy else "time per sample (energy was not measured)"
+    return "energy per sample" if panel.energy else "time ÷ baseline (energy was not measured)"
 
 
 def _data(panel: Panel) -> str:
-    scale = text.prefix([point.x for point in panel.points])
-    unit = f"{scale.symbol}{'J' if panel.energy else 's'} per {text.escape(panel.unit)}"
+    scale, unit = text.Prefix("", 1.0), "time ÷ baseline"
+    if panel.energy:
+        scale = text.prefix([point.x for point in panel.points])
+        unit = f"{scale.symbol}J per {text.escape(panel.unit)}"
     best = front(panel.points)
     rows = [
         (
