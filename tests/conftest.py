@@ -21,8 +21,13 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 @pytest.fixture(scope="session")
 def _loaded() -> None:
     """Compiled libraries load once in a process; pytester forgets what a run in it imported."""
-    for name in ("numpy", "scipy.special", "pandas", "torch", "matplotlib.figure", "codecarbon"):
+    for name in ("pandas", "matplotlib.figure", "codecarbon", "torch_pruning", "sklearn.datasets"):
         importlib.import_module(name)
+    import torch
+
+    from bench.model_facts import facts
+
+    facts(torch.nn.Linear(2, 2), torch.rand(1, 2))  # counting operators loads half of torch
 
 
 @pytest.fixture
@@ -33,7 +38,7 @@ def project(pytester: pytest.Pytester, _loaded: None) -> pytest.Pytester:
         """
         from bench.measure import PROFILES, Schedule
 
-        PROFILES["tiny"] = Schedule(pairs=2, block_s=0.5, warmup_s=0.05, idle_s=0.1, margin=0.03)
+        PROFILES["tiny"] = Schedule(pairs=2, block_s=0.1, warmup_s=0.02, idle_s=0.02, margin=0.03)
         """
     )
     return pytester

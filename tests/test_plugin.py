@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -66,8 +67,8 @@ def test_with_the_flag_a_journal_and_a_report_are_written(
     assert case.nodeid.endswith(".py::test_fast")
     assert case.case == f"{case.nodeid}/variant/eager/cpu/b1"
     assert case.baseline == f"{case.nodeid}/baseline/eager/cpu/b1"
-    roles = sorted(window.role for window in journal.windows)
-    assert roles == ["baseline", "baseline", "idle", "idle", "variant", "variant"]
+    roles = Counter(window.role for window in journal.windows)
+    assert roles == {"baseline": 10, "variant": 10, "idle": 2}
     assert journal.end is not None
     assert journal.end.exit == 0
     page = (project.path / "reports" / f"{journal.path.stem}.md").read_text()
@@ -110,7 +111,7 @@ def test_an_assertion_on_energy_that_was_not_measured_skips_with_the_reason(
         def test_latency(joules):
             result = joules(lambda: sum(range(300)))
             assert 0 < result.latency_ms.p50 <= result.latency_ms.p99
-            assert result.time_ratio.n == 2
+            assert result.time_ratio.n == 10
             assert result.verdict == "not measured"
         """
     )
@@ -288,7 +289,7 @@ def test_the_marker_sets_unit_and_pairs_and_refuses_anything_else(
     outcome.stdout.fnmatch_lines(["*@pytest.mark.joules has no colour*"])
     journal = read(journals(results)[0])
     assert journal.cases[0].unit == "token"
-    assert max(window.pair for window in journal.windows) == 3
+    assert max(window.pair for window in journal.windows) == 19
 
 
 def test_settings_come_from_command_line_over_environment_over_ini(
@@ -350,11 +351,21 @@ def test_replayed_power_gives_measured_rows_that_hold_the_true_energy(
         ],
     }
     project.path.joinpath("trace.json").write_text(json.dumps(trace))
-    project.makepyfile(PAIR)
+    project.makepyfile(
+        PAIR
+        + """
+    def test_numbers(joules):
+        result = joules(fast, (), baseline=slow, name="again")
+        assert result.energy_mj.kind == "measured"
+        assert 0 < result.energy_mj.low < result.energy_mj.high
+        assert result.energy_ratio.value < 0.5
+        assert result.verdict in {"saves", "unresolved"}
+    """
+    )
 
     outcome = run(project, "--benchmark", "--joules-meters=replay:trace.json")
 
-    outcome.assert_outcomes(passed=1)
+    outcome.assert_outcomes(passed=2)
     journal = read(journals(results)[0])
     for window in journal.windows:
         package, dram = window.energy
@@ -393,13 +404,13 @@ def test_rows_appear_in_the_table_and_the_json_of_pytest_benchmark(
     outcome.stdout.fnmatch_lines(["*benchmark: 2 tests*"])
     fast, work = json.loads(project.path.joinpath("out.json").read_text())["benchmarks"]
     assert fast["name"] == "test_fast"
-    assert fast["stats"]["rounds"] == 2
+    assert fast["stats"]["rounds"] == 10
     assert 0 < fast["stats"]["mean"] < 1e-3
     joules = fast["extra_info"]["joules"]
     assert joules["energy"]["value_j"] is None
     assert "no power source" in joules["energy"]["reason"]
     assert joules["time_verdict"] == "saves"
-    assert work["stats"]["rounds"] == 4
+    assert work["stats"]["rounds"] == 20
 
 
 def test_a_saved_run_of_pytest_benchmark_compares_with_the_next(
@@ -411,7 +422,7 @@ def test_a_saved_run_of_pytest_benchmark_compares_with_the_next(
     outcome = run(project, "--benchmark", "--benchmark-compare")
 
     outcome.assert_outcomes(passed=1)
-    outcome.stdout.fnmatch_lines(["*test_work (0001_first)*", "*test_work (NOW)*"])
+    outcome.stdout.fnmatch_lines_random(["*test_work (0001_first)*", "*test_work (NOW)*"])
 
 
 @pytest.mark.parametrize(
@@ -542,7 +553,7 @@ def test_a_run_that_was_cut_off_is_resumed_and_measures_only_what_is_missing(
     assert path.read_text().startswith(kept)
     journal = read(path)
     assert [case.nodeid.rpartition("::")[2] for case in journal.cases] == ["test_fast", "test_work"]
-    assert len(journal.windows_of(journal.cases[0].case)) == 4
+    assert len(journal.windows_of(journal.cases[0].case)) == 20
     assert journal.end is not None
 
 

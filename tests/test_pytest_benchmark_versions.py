@@ -25,7 +25,7 @@ def test_plain():
 CONFTEST = """
 from bench.measure import PROFILES, Schedule
 
-PROFILES["tiny"] = Schedule(pairs=2, block_s=0.5, warmup_s=0.05, idle_s=0.1, margin=0.03)
+PROFILES["tiny"] = Schedule(pairs=2, block_s=0.1, warmup_s=0.02, idle_s=0.02, margin=0.03)
 """
 
 
@@ -71,7 +71,7 @@ def test_saving_comparing_only_skip_and_disable_behave_in_each_release(
         row["name"]: row for row in json.loads((tmp_path / "out.json").read_text())["benchmarks"]
     }
     assert rows["test_ours"]["extra_info"]["joules"]["energy"]["value_j"] is None
-    assert rows["test_ours"]["stats"]["rounds"] == 4
+    assert rows["test_ours"]["stats"]["rounds"] == 20
     assert "benchmark: 2 tests" in text
 
     outcomes, text = run(release, tmp_path, "--benchmark", "--benchmark-compare")

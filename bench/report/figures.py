@@ -92,9 +92,7 @@ def _title(found: Sequence[Panel]) -> str:
     if all(panel.energy for panel in found):
         return "Quality against energy per sample"
     if any(panel.energy for panel in found):
-        return (
-            "Quality against energy; where energy was not measured: time ÷ baseline"
-        )
+        return "Quality against energy; where energy was not measured: time ÷ baseline"
     return "Energy was not measured: time relative to the baseline instead"
 
 
