@@ -1,12 +1,17 @@
 """Joules per inference for baseline against pruned, quantized and distilled models.
 
 Under pytest use the fixture ``joules``. These names are for meters, workloads, techniques and
-notebooks of your own; everything else is private.
+notebooks of your own; everything else is private. They are imported when they are asked for:
+every pytest run pays for the import of this package.
 """
 
-from bench.meter import Channel, MeterUnavailable, Reading, Status
-from bench.quantities import Kind, Quantity
-from bench.workload import Quality, Variant, Workload
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.meter import Channel, MeterUnavailable, Reading, Status
+    from bench.quantities import Kind, Quantity
+    from bench.workload import Quality, Variant, Workload
 
 __all__ = [
     "Channel",
@@ -19,3 +24,16 @@ __all__ = [
     "Variant",
     "Workload",
 ]
+
+_HOMES = {
+    "meter": ("Channel", "MeterUnavailable", "Reading", "Status"),
+    "quantities": ("Kind", "Quantity"),
+    "workload": ("Quality", "Variant", "Workload"),
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"bench.{home}"), name)
+    raise AttributeError(f"module 'bench' has no attribute {name!r}")

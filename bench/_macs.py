@@ -6,7 +6,7 @@ counter would leave it out in silence.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -34,7 +34,7 @@ def macs(model: nn.Module, inputs: object) -> int | None:
     with torch.no_grad(), counter:
         if isinstance(inputs, tuple):
             model(*inputs)
-        elif isinstance(inputs, dict):
+        elif isinstance(inputs, Mapping):
             model(**inputs)
         else:
             model(inputs)

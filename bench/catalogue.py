@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.discover import Plugin, plugins
@@ -77,6 +77,8 @@ def adopt_subject(
         samples = batch or (1 if inputs is None else _samples(inputs))
         given = subject.workload.inputs(samples) if inputs is None else inputs
         return subject, given, samples
+    if name == BASELINE:
+        raise TypeError("a variant cannot be named baseline; give another name")
     if not callable(subject):
         raise TypeError(
             f"found a {type(subject).__name__}, wanted a variant, a torch module or a callable"
@@ -99,7 +101,7 @@ def adopt_subject(
 
 def _samples(inputs: Any) -> int:  # noqa: ANN401 - a model's input may be anything
     """The first dimension of the first array among the inputs, or 1."""
-    arguments = tuple(inputs.values()) if isinstance(inputs, dict) else inputs
+    arguments = tuple(inputs.values()) if isinstance(inputs, Mapping) else inputs
     first = next(iter(arguments), None) if isinstance(arguments, tuple) else arguments
     shape: Any = getattr(first, "shape", None)
     return int(shape[0]) if shape else 1

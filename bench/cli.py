@@ -92,7 +92,7 @@ def _add_report(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def _names(options: argparse.Namespace) -> list[str] | None:
-    return options.meters.split(",") if options.meters else None
+    return [name.strip() for name in options.meters.split(",")] if options.meters else None
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -124,6 +124,8 @@ def _measure(options: argparse.Namespace) -> int:
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command:
         raise ValueError("no command; write joulebench measure -- COMMAND")
+    if options.output:
+        options.output.touch()  # what cannot be written is said before the command runs
     instruments = open_instruments(_names(options))
     try:
         if options.require and not cover(instruments.channels, ""):
@@ -146,16 +148,20 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from bench.records import journals
+    from bench.records import journals, read
     from bench.report.markdown import GridFactor, parse_grid_factor
     from bench.report.write import write
 
     paths = [p for each in options.results for p in (journals(each) if each.is_dir() else [each])]
     if not options.results:
-        paths = journals(Path("results"))[-1:]
+        newest_first = reversed(journals(Path("results")))
+        paths = [next((path for path in newest_first if read(path).cases), None)]
+        paths = [path for path in paths if path]
     if not paths:
         folders = " ".join(map(str, options.results)) or "results"
         raise JournalError(f"no journal in {folders}; run pytest --benchmark suites first")
+    if options.output and options.output.suffix != ".md":
+        raise ValueError(f"-o {options.output}: the page is Markdown; give a name ending in .md")
     grid = parse_grid_factor(options.grid_factor) if options.grid_factor else None
     if options.country:
         from bench.meters.codecarbon import grid_factor

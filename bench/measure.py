@@ -15,12 +15,12 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from bench.instruments import Instruments
 from bench.machine import foreign_cpu_s
-from bench.meter import Channel
+from bench.meter import Channel, Status
 from bench.record import Discard, Latency, Window
 from bench.statistics import quantile
 from bench.window import shortest_block_s
@@ -232,15 +232,33 @@ def measure_case(
                     window = _block(instruments, sides[index], place, calls)
                     order += 1
                     per_call[index] = window.seconds / calls
-                    if window.seconds >= blocks.least_s or repeat == _REPEATS:
+                    if window.seconds >= blocks.least_s:
                         yield window
                         break
-                    yield _too_short(window, blocks.least_s)
+                    reason = _too_short(window, blocks.least_s)
+                    if repeat == _REPEATS:
+                        yield _refused(window, reason)
+                        break
+                    yield Discard(case, pair, reason)
 
 
-def _too_short(window: Window, shortest_s: float) -> Discard:
-    found = f"{window.calls} calls took {window.seconds:.3g} s"
-    return Discard(window.case, window.pair, f"{found}, wanted at least {shortest_s:.3g} s")
+def _too_short(window: Window, least_s: float) -> str:
+    wanted = math.ceil(window.calls * least_s / window.seconds)
+    return (
+        f"{window.calls} calls took {window.seconds:.3g} s, wanted at least {least_s:.3g} s:"
+        f" about {wanted} calls"
+    )
+
+
+def _refused(window: Window, reason: str) -> Window:
+    """The window without its readings of instruments, which cannot resolve it."""
+    energy = tuple(
+        replace(e, joules=None, low=None, high=None, status=Status.TOO_SHORT, reason=reason)
+        if e.kind.is_reading
+        else e
+        for e in window.energy
+    )
+    return replace(window, energy=energy, flags=(*window.flags, reason))
 
 
 @contextlib.contextmanager

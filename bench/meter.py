@@ -79,6 +79,11 @@ class Channel:
     note: str = ""
     unit: Literal["J"] = "J"
 
+    @property
+    def is_counter(self) -> bool:
+        """Whether a device counts it, so that its rise is bounded by the power of the device."""
+        return self.kind.is_reading or self.wrap is not None
+
 
 class Reading(NamedTuple):
     """One indication of one channel.

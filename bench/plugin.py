@@ -56,7 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--joules-resume",
         action="store_true",
         dest="joules_resume",
-        help="Go on with the newest journal that was cut off; run only what is missing.",
+        help="Go on with the newest journal if it did not end well; run only what is missing.",
     )
 
 
@@ -98,6 +98,7 @@ class _State:
         self.case = 0
         self.variants: dict[object, Variant] = {}
         self.written: tuple[Path, ...] = ()
+        self.failure = ""
 
     # -- before the tests -------------------------------------------------------------------
 
@@ -106,6 +107,8 @@ class _State:
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
         """Lets pytest-benchmark count our tests as benchmarks."""
+        if not any(_uses_joules(item) for item in items):
+            return
         from bench import pytest_bridge
 
         if pytest_bridge.is_active(config):
@@ -114,10 +117,7 @@ class _State:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Opens the measuring session once it is known that there is something to measure."""
         config = self.config
-        self.cases = sum(
-            FIXTURE in getattr(item, "fixturenames", ()) and not _is_skipped(item)
-            for item in session.items
-        )
+        self.cases = sum(_uses_joules(item) and not _is_skipped(item) for item in session.items)
         if not (self.measuring and self.cases) or config.option.collectonly:
             return
         if config.getoption("benchmark_disable", default=False):
@@ -147,7 +147,8 @@ class _State:
             raise ValueError(f"no profile is named {profile}; choose from {', '.join(PROFILES)}")
         if require not in {"", "measured"}:
             raise ValueError(f"--joules-require={require}: the only thing to require is 'measured'")
-        meters = tuple(name for name in _option(self.config, "meters").split(",") if name)
+        asked = _option(self.config, "meters").split(",")
+        meters = tuple(name.strip() for name in asked if name.strip())
         seed = _option(self.config, "seed")
         if not seed.lstrip("-").isdigit():
             raise ValueError(f"--joules-seed={seed}: give a whole number")
@@ -214,19 +215,31 @@ class _State:
     # -- after them -------------------------------------------------------------------------
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Ends the journal and writes the report."""
         if self.session is None:
             return
+        try:
+            self.written = self._finish(self.session, int(exitstatus))
+        except Exception as error:  # noqa: BLE001 - whatever it is, pytest's own summary goes on
+            self.failure = f"{type(error).__name__}: {error}"
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def _finish(self, session: "Session", exit_status: int) -> tuple[Path, ...]:
+        """Ends the journal and writes the report; gives the paths of what there is."""
+        path = session.finish(exit_status)
+        if not session.has_cases:
+            return ()
         from bench.report.write import write
 
-        path = self.session.finish(int(exitstatus))
-        if self.session.has_cases:
-            folder = path.parent.parent / "reports"
-            self.written = (path, *write([path], folder / f"{path.stem}.md"))
+        return (path, *write([path], path.parent.parent / "reports" / f"{path.stem}.md"))
 
     def pytest_terminal_summary(self, terminalreporter: "TerminalReporter") -> None:
         """Prints the table; the report has the rest."""
+        if self.failure and self.session is not None:
+            terminalreporter.section("joules", sep="-", red=True)
+            terminalreporter.write_line(f"the report could not be written: {self.failure}")
+            terminalreporter.write_line(f"nothing is lost: {self.session.writer.path}")
         if not self.written:
             return
         from bench.compare import compare
@@ -245,6 +258,10 @@ class _State:
         """Frees the host if the session ended out of order."""
         if self.session is not None:
             self.session.abandon()
+
+
+def _uses_joules(item: pytest.Item) -> bool:
+    return FIXTURE in getattr(item, "fixturenames", ())
 
 
 def _is_skipped(item: pytest.Item) -> bool:

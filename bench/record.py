@@ -180,6 +180,9 @@ def from_json(line: str) -> Record:
         fields["energy"] = tuple(_energy(e) for e in fields["energy"])
         fields["latency_s"] = Latency(**fields["latency_s"]) if fields["latency_s"] else None
         fields["flags"] = tuple(fields["flags"])
+        idle = fields["role"] == "idle"
+        if fields["t1_ns"] <= fields["t0_ns"] or not (idle or fields["samples"] > 0):
+            raise JournalError("found a window without length or without samples, wanted both")
     record: Record = TYPES[name](**fields)
     return record
 

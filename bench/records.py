@@ -6,8 +6,10 @@ loses at most what was in flight. The records themselves: `bench.record`.
 """
 
 import dataclasses
+import json
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,8 @@ from bench.record import (
     from_json,
     to_json,
 )
+
+RESUMED = "the session was cut off before this line, and resumed after it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +93,18 @@ class JournalWriter:
 
     @classmethod
     def resume(cls, path: Path) -> Self:
-        """Goes on with a journal whose session was cut off; a torn last line is cut away."""
+        """Goes on with a journal whose session was cut off; a torn last line is cut away.
+
+        A note marks the place: blocks of a case that was in flight before it do not count.
+        """
         whole = path.read_bytes()
         keep = whole.rfind(b"\n") + 1
         if keep != len(whole):
             os.truncate(path, keep)
-        return cls(path, path.open("a", encoding="utf-8"))
+        counts = Counter(json.loads(line)["record"] for line in whole[:keep].splitlines())
+        writer = cls(path, path.open("a", encoding="utf-8"), dict(counts))
+        writer.append(Note("", RESUMED))
+        return writer
 
     def append(self, record: Record) -> None:
         """Writes one record; a ``case`` and an ``end`` are on the disk when this returns."""
@@ -164,23 +174,36 @@ def _records(path: Path, text: str) -> Iterator[Record]:
 def _assemble(path: Path, records: list[Record]) -> Journal:
     run = records[0]
     assert isinstance(run, Run)  # noqa: S101 - read() has refused the others
-    cases = {record.case: record for record in records if isinstance(record, CaseRecord)}
-    windows = [record for record in records if isinstance(record, Window)]
-    counted = tuple(w for w in windows if w.role == "idle" or w.case in cases)
-    notes = [record for record in records if isinstance(record, Note)]
-    for case in sorted({w.case for w in windows} - set(cases) - {""}):
-        lost = sum(w.case == case for w in windows)
-        notes.append(Note(case, f"{lost} windows of a case that was not finished are left out"))
-    ends = [record for record in records if isinstance(record, End)]
+    cases: dict[str, CaseRecord] = {}
+    windows: list[Window] = []
+    discards: list[Discard] = []
+    notes: list[Note] = []
+    in_flight: dict[str, list[Window | Discard]] = {}
+    for record in (*records[1:], Note("", RESUMED)):
+        match record:
+            case Window(role="idle"):
+                windows.append(record)
+            case Window() | Discard():
+                in_flight.setdefault(record.case, []).append(record)
+            case CaseRecord():
+                blocks = in_flight.pop(record.case, [])
+                cases[record.case] = record
+                windows += [block for block in blocks if isinstance(block, Window)]
+                discards += [block for block in blocks if isinstance(block, Discard)]
+            case Note(text=text) if text == RESUMED:
+                notes += _left_out(in_flight)
+                in_flight.clear()
+            case Note():
+                notes.append(record)
+    end = records[-1] if isinstance(records[-1], End) else None
     return Journal(
-        path,
-        run,
-        tuple(cases.values()),
-        counted,
-        tuple(record for record in records if isinstance(record, Discard)),
-        tuple(notes),
-        ends[-1] if ends else None,
+        path, run, tuple(cases.values()), tuple(windows), tuple(discards), tuple(notes), end
     )
+
+
+def _left_out(in_flight: Mapping[str, Sequence[Window | Discard]]) -> Iterator[Note]:
+    for case, blocks in sorted(in_flight.items()):
+        yield Note(case, f"{len(blocks)} blocks of a case that was not finished are left out")
 
 
 def journals(folder: Path) -> list[Path]:

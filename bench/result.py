@@ -91,5 +91,12 @@ class Result:
 
     @property
     def verdict(self) -> Verdict:
-        """What the energy says; ``not measured`` where no instrument is."""
-        return self.row.energy_verdict if self.row else Verdict.NOT_MEASURED
+        """What the energy says.
+
+        Raises:
+            NotMeasuredError: No instrument measured it.
+        """
+        row = self._measured_row()
+        if row.energy_verdict is Verdict.NOT_MEASURED:
+            raise NotMeasuredError(f"energy was not measured: {row.energy}")
+        return row.energy_verdict

@@ -3,11 +3,12 @@
 It knows neither pytest nor a terminal; whoever runs it passes in what to say and where.
 """
 
+import contextlib
 import dataclasses
 import secrets
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -20,7 +21,7 @@ from bench.discover import plugins
 from bench.instruments import Instruments, open_instruments
 from bench.measure import Schedule, Side, idle, measure_case
 from bench.model_facts import facts, stored_bytes
-from bench.record import CaseRecord, Discard, End, JournalError, Run, Window
+from bench.record import CaseRecord, Discard, End, JournalError, Note, Run, Window
 from bench.result import Result
 from bench.window import cover
 from bench.workload import BASELINE, Case, Loop, Quality, Variant, baseline_of
@@ -111,21 +112,25 @@ class Session:
         Raises:
             NothingMeasuresError: An instrument is required and there is none.
             JournalError: The journal cannot be written, or not be resumed.
+            ValueError: The device is unknown or not there.
             MeterUnavailable: A meter that was named cannot be used.
         """
-        lock = hostlock.acquire(hostlock.lock_path(environment), say)
-        try:
+        device = device_id(settings.device)
+        with contextlib.ExitStack() as undo:
+            lock = hostlock.acquire(hostlock.lock_path(environment), say)
+            undo.callback(lock.release)
             instruments = open_instruments(settings.meters, environment)
-            if settings.require_measured:
-                _require_instrument(instruments)
+            undo.callback(instruments.close)
+            if settings.require_measured and not cover(instruments.channels, device):
+                raise NothingMeasuresError(why_not_measured(instruments))
             run = _new_run(settings, instruments)
-            session = cls(settings, instruments, run, _writer(settings, run), lock, say)
+            writer = _writer(settings, run, say)
+            undo.callback(writer.close)
+            session = cls(settings, instruments, run, writer, lock, say)
             session._take_up()
-            if not any(window.role == "idle" for window in session._idle):
+            if not session._idle:
                 session._measure_idle()
-        except BaseException:
-            lock.release()
-            raise
+            undo.pop_all()
         return session
 
     def _take_up(self) -> None:
@@ -175,15 +180,30 @@ class Session:
                 f"{case.id} was already measured in this session;"
                 " give the second one another name: joules(…, name=…)"
             )
-        self._measured.add(case.id)
-        if case.id not in self._done:
+        if case.id in self._done:
+            self._require_unchanged(case.id, variant)
+        else:
             schedule = self.settings.schedule
             if pairs is not None:
                 schedule = dataclasses.replace(schedule, pairs=pairs)
-            record = self._describe(variant, case, inputs, nodeid)
-            self._measure(variant, inputs, record, schedule, progress)
+            try:
+                record = self._describe(variant, case, inputs, nodeid)
+                self._measure(variant, inputs, record, schedule, progress)
+            except Exception as error:
+                self.writer.append(Note(case.id, f"{type(error).__name__}: {error}"))
+                raise
+        self._measured.add(case.id)
         record, windows = self._done[case.id]
-        return Result(self._row(record, windows), windows)
+        return Result(self._row(record), windows)
+
+    def _require_unchanged(self, case: str, variant: Variant) -> None:
+        """Refuses to take a case from a resumed journal for a workload that has changed."""
+        before, version = self._done[case][0].workload_version, variant.workload.version
+        if before != version:
+            raise CaseError(
+                f"{case} was measured with version {before} of its workload, now it is {version};"
+                " start anew without --joules-resume"
+            )
 
     def _measure(
         self,
@@ -261,9 +281,13 @@ class Session:
         self._judged.append((variant, quality))
         return quality
 
-    def _row(self, record: CaseRecord, windows: Sequence[Window]) -> Row:
-        journal = records.Journal(self.writer.path, self.run, (record,), (*self._idle, *windows))
-        return compare([journal])[0].rows[0]
+    def _row(self, record: CaseRecord) -> Row:
+        """The case among all that are finished: later A/A controls may still raise its margin."""
+        cases = tuple(case for case, _ in self._done.values() if case.device == record.device)
+        windows = [window for _, measured in self._done.values() for window in measured]
+        journal = records.Journal(self.writer.path, self.run, cases, (*self._idle, *windows))
+        rows = compare([journal])[0].rows
+        return next(row for row in rows if row.case.case == record.case)
 
     @property
     def has_cases(self) -> bool:
@@ -309,11 +333,6 @@ def prepare(
     return loop
 
 
-def _require_instrument(instruments: Instruments) -> None:
-    if not cover(instruments.channels, ""):
-        raise NothingMeasuresError(why_not_measured(instruments))
-
-
 def why_not_measured(instruments: Instruments) -> str:
     """Why no instrument can be read here, with the fix of each, in one sentence."""
     reasons = "; ".join(f"{each.what}: {each.reason}" for each in instruments.unusable)
@@ -321,13 +340,19 @@ def why_not_measured(instruments: Instruments) -> str:
 
 
 def device_id(device: str) -> str:
-    """``cuda:<uuid>`` for a GPU, so that its meter is found by UUID; the name itself for a CPU."""
-    kind, _, index = device.partition(":")
-    if kind != "cuda":
+    """``cuda:<uuid>`` for a GPU, so that its meter is found by UUID; the name itself for a CPU.
+
+    Raises:
+        ValueError: The device is unknown or not there.
+    """
+    if device == "cpu":
         return device
     import torch
 
-    return f"cuda:GPU-{torch.cuda.get_device_properties(int(index or 0)).uuid}"
+    from bench.runtimes.eager import torch_device
+
+    where = torch_device(device, torch.cuda.device_count())
+    return f"cuda:GPU-{torch.cuda.get_device_properties(where).uuid}"
 
 
 def _new_run(settings: Settings, instruments: Instruments) -> Run:
@@ -346,25 +371,35 @@ def _new_run(settings: Settings, instruments: Instruments) -> Run:
     )
 
 
-def _writer(settings: Settings, run: Run) -> records.JournalWriter:
-    if not settings.resume:
-        return records.JournalWriter.create(settings.results, run)
-    for path in reversed(records.journals(settings.results)):
+def _writer(settings: Settings, run: Run, say: Callable[[str], None]) -> records.JournalWriter:
+    """A new journal, or the newest one if it is to be resumed and did not end well."""
+    newest = records.journals(settings.results)[-1:] if settings.resume else []
+    for path in newest:
         journal = records.read(path)
-        if journal.end is None and journal.run.machine["id"] == run.machine["id"]:
+        if journal.end is None or journal.end.exit != 0:
             _require_same(journal.run, run, path)
+            say(f"going on with {path.name}, which has {len(journal.cases)} finished cases")
             return records.JournalWriter.resume(path)
+    if settings.resume:
+        say(f"nothing to resume in {settings.results}: starting anew")
     return records.JournalWriter.create(settings.results, run)
 
 
 def _require_same(old: Run, new: Run, path: Path) -> None:
     for what, found, wanted in (
+        ("machine", new.machine["id"], old.machine["id"]),
         ("settings", new.settings, old.settings),
         ("seed", new.seed, old.seed),
-        ("channels", [c.id for c in new.channels], [c.id for c in old.channels]),
+        ("git revision", new.git, old.git),
+        ("packages", new.packages, old.packages),
+        ("channels", _sources(new), _sources(old)),
     ):
         if found != wanted:
             raise JournalError(
                 f"cannot resume {path}: its {what} are {wanted}, now they are {found};"
                 " use the same ones, or start anew without --joules-resume"
             )
+
+
+def _sources(run: Run) -> list[tuple[str, str, str, str]]:
+    return [(c.id, c.kind.value, c.boundary, c.origin) for c in run.channels]

@@ -128,7 +128,8 @@ def ratio_interval(
     if n < 2:  # noqa: PLR2004 - a spread needs two
         return None
     middle, standard, degrees = center(logs)
-    from_meter = math.sqrt(math.fsum(u * u for u in type_b)) / n if type_b else 0.0
+    kept = degrees + 1
+    from_meter = math.sqrt(math.fsum(u * u for u in type_b) / n / kept) if type_b else 0.0
     half = t_quantile(confidence, degrees) * math.hypot(standard, from_meter)
     return Interval(math.exp(middle), math.exp(middle - half), math.exp(middle + half), n)
 

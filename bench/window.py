@@ -101,6 +101,8 @@ def _counted(channel: Channel, readings: Sequence[Reading]) -> tuple[float, int]
     for reading in readings:
         if reading.joules is None:
             raise _NoEnergyError(reading.status, reading.reason)
+    if not channel.is_counter:  # CPU time of a child appears all at once, when it has ended
+        readings = (readings[0], readings[-1])
     if len(readings) < 2:  # noqa: PLR2004 - a difference needs two
         raise _NoEnergyError(Status.INVALID, f"{len(readings)} reading, and a window needs two")
     total, wraps = 0.0, 0
@@ -193,7 +195,7 @@ def cover(channels: Iterable[Channel], device: str) -> tuple[str, ...]:
         device: ``cpu`` or ``cuda:<uuid>``; ``""`` takes every GPU (for a whole command).
 
     Returns:
-        Channel ids in the order given; empty if there is no instrument.
+        Channel ids in the order given; empty if no instrument reads that device.
     """
     kept: list[Channel] = []
     for channel in (c for c in channels if c.kind.is_reading and _belongs(c, device)):
@@ -201,6 +203,9 @@ def cover(channels: Iterable[Channel], device: str) -> tuple[str, ...]:
             continue
         kept = [other for other in kept if not _displaces(channel, other)]
         kept.append(channel)
+    gpu = f"gpu/{device.partition(':')[2]}/board"
+    if device.startswith("cuda") and not any(contains(channel.id, gpu) for channel in kept):
+        return ()  # the energy of the CPU beside it is not the energy of a GPU's work
     return tuple(channel.id for channel in kept)
 
 

@@ -49,12 +49,20 @@ def test_carbon_appears_only_with_a_factor_that_was_stated(measured: Path) -> No
     assert "CO2e" in (measured / "country.md").read_text()
 
 
+def test_a_page_is_never_written_over_its_own_table(
+    measured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", "-o", "page.csv"]) == 2
+    assert "give a name ending in .md" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["report", "missing.jsonl"], "cannot read missing.jsonl"),
         (["report"], "run pytest --benchmark suites first"),
         (["doctor", "--meters", "sundial"], "no meter is named sundial"),
+        (["measure", "-o", "missing/out.json", "--", "true"], "No such file or directory"),
     ],
 )
 def test_a_wrong_call_ends_with_2_and_one_sentence(

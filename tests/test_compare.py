@@ -17,8 +17,7 @@ from journals import (
     quality,
 )
 
-from bench.compare import Row, Table, compare, kinds
-from bench.meter import Channel
+from bench.compare import Row, Table, compare
 from bench.quantities import Absent, Kind, Quantity
 from bench.record import CaseRecord, Discard
 from bench.statistics import Verdict
@@ -280,13 +279,3 @@ def test_discards_and_flags_are_counted_for_their_case() -> None:
     (table,) = compare([replace(journal, windows=windows)])
 
     assert (table.rows[0].discards, table.rows[0].flagged) == (1, 1)
-
-
-def test_kinds_of_tables_are_those_of_instruments_only() -> None:
-    sampled: Channel = replace(PACKAGE, kind=Kind.SAMPLED)
-    pairs = [(package(1.0), package(1.0))] * 2
-    estimated = [(Cost({PROCESS.id: 1.0}),) * 2] * 2
-
-    assert kinds([table_of((a_case(), pairs))]) == (Kind.MEASURED,)
-    assert kinds([table_of((a_case(), estimated), run=a_run(channels=(PROCESS,)))]) == ()
-    assert sampled.kind.is_reading

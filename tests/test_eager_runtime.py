@@ -109,14 +109,14 @@ def test_unknown_device_is_refused_with_the_ones_to_choose(name: str) -> None:
 
 def test_gpu_on_a_machine_without_one_is_refused() -> None:
     with pytest.raises(ValueError, match=r"device is 'cuda', but torch .* finds no GPU it can use"):
-        eager._device("cuda", 0)
+        eager.torch_device("cuda", 0)
 
 
 def test_gpu_beyond_the_last_one_is_refused_with_the_last() -> None:
     with pytest.raises(ValueError, match="device is 'cuda:3', but the GPUs end at cuda:1"):
-        eager._device("cuda:3", 2)
-    assert eager._device("cuda", 2) == torch.device("cuda:0")
-    assert eager._device("cuda:1", 2) == torch.device("cuda:1")
+        eager.torch_device("cuda:3", 2)
+    assert eager.torch_device("cuda", 2) == torch.device("cuda:0")
+    assert eager.torch_device("cuda:1", 2) == torch.device("cuda:1")
 
 
 class FakeCuda:

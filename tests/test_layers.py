@@ -112,3 +112,8 @@ def test_heavy_libraries_are_imported_inside_the_function_that_needs_them(path: 
 def test_the_package_hands_out_at_most_ten_public_names() -> None:
     assert len(bench.__all__) <= 10
     assert all(hasattr(bench, name) for name in bench.__all__)
+
+
+def test_a_public_name_that_does_not_exist_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Joule'"):
+        _ = bench.Joule

@@ -112,13 +112,16 @@ def test_an_assertion_on_energy_that_was_not_measured_skips_with_the_reason(
             result = joules(lambda: sum(range(300)))
             assert 0 < result.latency_ms.p50 <= result.latency_ms.p99
             assert result.time_ratio.n == 10
-            assert result.verdict == "not measured"
+            assert result.row.energy_verdict == "not measured"
+
+        def test_verdict(joules):
+            assert joules(lambda: sum(range(300))).verdict == "saves"
         """
     )
 
     outcome = run(project, "--benchmark", "-rs")
 
-    outcome.assert_outcomes(passed=1, skipped=1)
+    outcome.assert_outcomes(passed=1, skipped=2)
     outcome.stdout.fnmatch_lines(["*test_energy: energy was not measured: no power source*"])
 
 
@@ -159,6 +162,8 @@ def test_require_measured_ends_before_any_test_with_exit_code_10(
         (["--joules-profile=endless"], 4, "no profile is named endless; choose from quick*"),
         (["--joules-require=luck"], 4, "*the only thing to require is 'measured'*"),
         (["--joules-seed=x"], 4, "*give a whole number*"),
+        (["--joules-device=abacus"], 4, "device is 'abacus', wanted cpu, cuda or cuda:<n>*"),
+        (["--joules-device=cuda:99"], 4, "device is 'cuda:99', but *"),
     ],
 )
 def test_a_wrong_setting_is_said_once_before_anything_runs(
@@ -357,7 +362,7 @@ def test_replayed_power_gives_measured_rows_that_hold_the_true_energy(
     def test_numbers(joules):
         result = joules(fast, (), baseline=slow, name="again")
         assert result.energy_mj.kind == "measured"
-        assert 0 < result.energy_mj.low < result.energy_mj.high
+        assert 0 <= result.energy_mj.low < result.energy_mj.high
         assert result.energy_ratio.value < 0.5
         assert result.verdict in {"saves", "unresolved"}
     """
@@ -569,6 +574,50 @@ def test_a_journal_of_other_settings_is_not_resumed(
 
     assert outcome.ret == 4
     outcome.stdout.fnmatch_lines(["*cannot resume *its seed are 0, now they are 7*"])
+
+
+def test_a_run_that_ended_with_a_failure_is_resumed_too(
+    project: pytest.Pytester, results: Path
+) -> None:
+    switch = project.path / "mended"
+    project.makepyfile(
+        f"""
+        from pathlib import Path
+
+        def test_works(joules):
+            joules(lambda: sum(range(300)))
+
+        def test_breaks_at_first(joules):
+            joules(lambda: 1 if Path({str(switch)!r}).exists() else 1 / 0)
+        """
+    )
+    assert run(project, "--benchmark").ret == 1
+    switch.touch()
+
+    outcome = run(project, "--benchmark", "--joules-resume")
+
+    outcome.assert_outcomes(passed=2)
+    outcome.stdout.fnmatch_lines(["joules: going on with * which has 1 finished cases"])
+    (path,) = journals(results)
+    journal = read(path)
+    assert len(journal.cases) == 2
+    assert any("ZeroDivisionError" in note.text for note in journal.notes)
+    assert journal.end is not None
+    assert journal.end.exit == 0
+
+
+def test_a_report_that_cannot_be_written_costs_neither_summary_nor_journal(
+    project: pytest.Pytester, results: Path
+) -> None:
+    project.makepyfile(ONE + "\n    def test_fails():\n        assert 0, 'seen'\n")
+    project.path.joinpath("reports").touch()
+
+    outcome = run(project, "--benchmark")
+
+    assert outcome.ret == pytest.ExitCode.INTERNAL_ERROR
+    outcome.assert_outcomes(passed=1, failed=1)
+    outcome.stdout.fnmatch_lines(["*the report could not be written: FileExistsError*"])
+    assert read(journals(results)[0]).end is not None
 
 
 def test_resuming_where_every_journal_ended_in_order_starts_a_new_one(

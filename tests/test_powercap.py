@@ -267,7 +267,7 @@ def test_microjoules_become_joules_once_at_the_border() -> None:
         ({0: 200.0, 1: 240.0}, 360.0),
         ({0: 15.0}, 100.0),
         ({0: 0.0, 1: 4095.0}, 750.0),
-        ({0: 150.0, 1: 4095.0}, 225.0),
+        ({0: 150.0, 1: 4095.0}, 750.0),
     ],
 )
 def test_the_power_of_a_package_is_bounded_by_plausible_limits(

@@ -196,7 +196,7 @@ def test_windows_of_an_unfinished_case_are_left_out_with_a_note(tmp_path: Path) 
     found = read(path)
 
     assert len(found.windows) == 1
-    assert found.notes == (Note("other", "2 windows of a case that was not finished are left out"),)
+    assert found.notes == (Note("other", "2 blocks of a case that was not finished are left out"),)
 
 
 def test_idle_windows_count_although_they_belong_to_no_case(tmp_path: Path) -> None:
@@ -312,3 +312,36 @@ def test_the_frame_has_one_row_for_each_window_and_channel(tmp_path: Path) -> No
     assert list(table["pair"]) == [0, 1]
     assert table["joules"].iloc[0] == 25
     assert table["joules"].isna().iloc[1]
+
+
+def test_blocks_of_a_dead_attempt_do_not_count_after_a_resume(tmp_path: Path) -> None:
+    path = journal(tmp_path, window(), window(pair=1), Discard(CASE.case, 2, "short"))
+
+    with JournalWriter.resume(path) as writer:
+        writer.append(window(joules=5.0))
+        writer.append(CASE)
+
+    found = read(path)
+    assert [w.energy[0].joules for w in found.windows_of(CASE.case)] == [5.0]
+    assert found.discards == ()
+    assert "3 blocks of a case that was not finished are left out" in found.notes[-1].text
+    assert writer.counts == {"run": 1, "window": 3, "discard": 1, "note": 1, "case": 1}
+
+
+def test_a_session_that_was_resumed_and_killed_again_has_no_end(tmp_path: Path) -> None:
+    path = journal(tmp_path, End("t", 2, {}))
+
+    with JournalWriter.resume(path) as writer:
+        writer.append(window())
+
+    assert read(path).end is None
+
+
+@pytest.mark.parametrize("change", [{"samples": 0}, {"t1_ns": 0}])
+def test_a_window_that_nothing_can_be_divided_by_is_refused(
+    tmp_path: Path, change: dict[str, int]
+) -> None:
+    path = journal(tmp_path, dataclasses.replace(window(), **change), CASE)  # type: ignore[arg-type]
+
+    with pytest.raises(JournalError, match="line 2: found a window without length or without"):
+        read(path)

@@ -256,3 +256,16 @@ def test_energies_of_different_boundaries_are_not_ordered() -> None:
     assert isinstance(other, Quantity)
     with pytest.raises(MixedError):
         sorted([one, other])
+
+
+def test_a_gpu_without_its_own_counter_has_no_energy() -> None:
+    assert cover([PACKAGE, DRAM], "cuda:GPU-1") == ()
+    assert cover([PACKAGE, TWO], "cuda:GPU-1") == ()
+    assert cover([PACKAGE, ONE, TWO], "cuda:GPU-1") == ("cpu/0/package", "gpu/GPU-1/board")
+    assert cover([PACKAGE, WALL], "cuda:GPU-1") == ("wall/0",)
+
+
+def test_an_estimate_that_rises_all_at_once_counts_over_the_whole_window() -> None:
+    guess = channel("process/cpu", kind=Kind.ESTIMATED, wrap=None, p_max_w=20)
+    found = energy(guess, reading(0, 0), reading(0, 60), reading(0, 120), reading(1300, 130))
+    assert found.joules == 1300

@@ -189,13 +189,15 @@ def p_max_w(zone: Path, domain: str) -> float:
     """Power that the domain cannot exceed, W: from its power limits, or the largest known."""
     default, least = _P_MAX_W[domain]
     low, high = _PLAUSIBLE_LIMIT_W
-    limits = [
-        number / 1e6
-        for constraint in range(3)  # long_term, short_term, peak_power
-        for what in ("power_limit_uw", "max_power_uw")
-        if (number := read_number(zone / f"constraint_{constraint}_{what}")) is not None
-    ]
-    plausible = [limit for limit in limits if low <= limit <= high]
+    found: dict[str, list[float]] = {"power_limit_uw": [], "max_power_uw": []}
+    for constraint in range(3):  # long_term, short_term, peak_power
+        for what, limits in found.items():
+            number = read_number(zone / f"constraint_{constraint}_{what}")
+            if number is not None:
+                limits.append(number / 1e6)
+    if any(limit > high for limit in found["power_limit_uw"]):
+        return default  # the limit is switched off: the part may draw more than its nominal power
+    plausible = [limit for limits in found.values() for limit in limits if low <= limit <= high]
     return max(least, _LIMIT_MARGIN * max(plausible)) if plausible else default
 
 

@@ -45,7 +45,7 @@ def prepare(
         return partial(timed_calls, _call(model, inputs))
     import torch
 
-    where = _device(device, torch.cuda.device_count())
+    where = torch_device(device, torch.cuda.device_count())
     moved = _moved(inputs, where)
     if isinstance(model, torch.nn.Module):
         model = _on_device(model.eval(), where)
@@ -110,13 +110,17 @@ def event_timed_calls(
 def _call(model: Callable[..., Any], inputs: Any) -> Callable[[], Any]:  # noqa: ANN401
     if isinstance(inputs, tuple):
         return partial(model, *inputs)
-    if isinstance(inputs, dict):
+    if isinstance(inputs, Mapping):
         return partial(model, **inputs)
     return partial(model, inputs)
 
 
-def _device(name: str, gpus: int) -> "torch.device":
-    """The device called *name* on a machine with that many GPUs that torch can use."""
+def torch_device(name: str, gpus: int) -> "torch.device":
+    """The device called *name* on a machine with that many GPUs that torch can use.
+
+    Raises:
+        ValueError: The name is none, or there is no such GPU.
+    """
     import torch
 
     kind, _, number = name.partition(":")

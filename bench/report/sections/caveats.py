@@ -57,10 +57,10 @@ def _noise(table: Table) -> Iterator[str]:
         yield f"Other programs kept up to {text.significant(load, 2)} CPU busy in flagged windows."
     yield from _drift(table)
     found = findings.control_deviation(table)
-    if found and found[0] > table.margin:
+    if found and found[0] > table.asked_margin:
         percent = text.significant(100 * found[0], 2)
         yield (
-            f"**A/A control of {findings.heading(table, [table])} beyond the margin:"
+            f"**A/A control of {findings.heading(table, [table])} beyond the margin asked for:"
             f" differences smaller than {percent} % mean nothing here.**"
         )
 

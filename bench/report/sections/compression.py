@@ -26,12 +26,12 @@ def _body(table: Table) -> str:
 
 
 def _rows(rows: list[Row]) -> list[tuple[str, ...]]:
-    """Each variant once: another batch or runtime does not change a model."""
-    found: dict[str, tuple[str, ...]] = {}
+    """Each variant once, and again where another batch runs other operations."""
+    found: dict[tuple[str, int | None], tuple[str, ...]] = {}
     for row in rows:
         case = row.case
         found.setdefault(
-            case.label,
+            (case.label, case.macs),
             (
                 text.escape(case.label),
                 text.count(case.parameters),

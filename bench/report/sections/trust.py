@@ -87,18 +87,16 @@ def _control(table: Table) -> str:
         return f"A/A control: none was run, so the noise floor of the {what} is unknown."
     deviation, n = found
     controls = "control" if n == 1 else "controls"
-    judgement = f"within the margin of {_percent(table.margin)}"
-    if deviation > table.margin:
-        judgement = f"**BEYOND** the margin of {_percent(table.margin)}"
+    judgement = f"margin of the verdicts {_percent(table.margin)}"
     raised = ""
-    if table.margin > table.margins.asked:
+    if table.margin > table.asked_margin:
         raised = (
-            f" (asked for: {_percent(table.margins.asked)};"
-            " raised to twice the controls' median difference)"
+            f" (asked for: {_percent(table.asked_margin)};"
+            " raised to twice what the controls differ)"
         )
     return (
         f"A/A control: a baseline against itself differs by at most {_percent(deviation)} in {what}"
-        f" ({n} {controls}), {judgement}{raised}."
+        f" ({n} {controls}); {judgement}{raised}."
     )
 
 
