@@ -9,12 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench.fixture import Joules
     from bench.meter import Channel, MeterUnavailable, Reading, Status
     from bench.quantities import Kind, Quantity
     from bench.workload import Quality, Variant, Workload
 
 __all__ = [
     "Channel",
+    "Joules",
     "Kind",
     "MeterUnavailable",
     "Quality",
@@ -26,6 +28,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "fixture": ("Joules",),
     "meter": ("Channel", "MeterUnavailable", "Reading", "Status"),
     "quantities": ("Kind", "Quantity"),
     "workload": ("Quality", "Variant", "Workload"),

@@ -8,7 +8,7 @@ import argparse
 import contextlib
 import os
 import shlex
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,11 @@ from bench.quantities import NotMeasuredError
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
+    from bench.fixture import Joules
     from bench.result import Result
-    from bench.session import Session, Settings
-    from bench.workload import Quality, Variant
+    from bench.run import Settings
+    from bench.session import Session
+    from bench.workload import Variant
 
 FIXTURE = "joules"
 EXIT_CANNOT_MEASURE = 10
@@ -140,7 +142,7 @@ class _State:
 
     def _settings(self) -> "Settings":
         from bench.measure import PROFILES
-        from bench.session import Settings
+        from bench.run import Settings
 
         profile, require = _option(self.config, "profile"), _option(self.config, "require")
         if profile not in PROFILES:
@@ -273,132 +275,48 @@ def _relative(path: Path, config: pytest.Config) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-class Joules:
-    """The fixture: ``joules(model, inputs)`` measures, ``joules.variant(…)`` compresses."""
+def _marked(node: pytest.Item) -> Mapping[str, Any]:
+    """What the marker of a test says.
 
-    def __init__(self, request: pytest.FixtureRequest, state: _State, *, smoke: bool) -> None:
-        self._request = request
-        self._state = state
-        self._smoke = smoke
-        self._calls = 0
-        marker = request.node.get_closest_marker(FIXTURE)
-        self._marked: Mapping[str, Any] = marker.kwargs if marker else {}
-        if unknown := sorted(set(self._marked) - {"unit", "pairs"}):
-            raise pytest.UsageError(f"@pytest.mark.joules has no {unknown[0]}; it is {_MARKER}")
-
-    def variant(self, technique: str, workload: str, **level: object) -> "Variant":
-        """What *technique* makes of *workload* at one level; made once in a session.
-
-        Args:
-            technique: A file in `bench/techniques/`, or ``baseline``.
-            workload: A workload's name, such as ``digits-mlp``.
-            level: The technique's own parameters, such as ``density=0.1``.
-
-        Raises:
-            ValueError: No technique or workload has that name.
-        """
-        from bench.catalogue import make_variant
-
-        seed = int(_option(self._state.config, "seed"))
-        key = (technique, workload, tuple(sorted(level.items())), seed)
-        if key not in self._state.variants:
-            self._state.variants[key] = make_variant(technique, workload, seed=seed, **level)
-        return self._state.variants[key]
-
-    def __call__(
-        self,
-        subject: Any,  # noqa: ANN401 - a variant, a module or any callable
-        inputs: Any = None,  # noqa: ANN401 - a model's input may be anything
-        *,
-        baseline: Callable[..., Any] | None = None,
-        batch: int | None = None,
-        name: str = "",
-        quality: "Callable[[Callable[..., Any]], Quality] | None" = None,
-        runtime: str = "eager",
-    ) -> "Result":
-        """Measures *subject*, beside its baseline if it has one, else beside itself (A/A).
-
-        Args:
-            subject: A `Variant`, a ``torch.nn.Module``, or any callable.
-            inputs: What it is called with: a tuple gives positional arguments, a dict keyword
-                arguments. A variant brings its own.
-            baseline: What a module or callable is compared with.
-            batch: Samples in *inputs*; by default its first dimension, or 1.
-            name: Tells two measurements of one test apart.
-            quality: Judges a model, for a subject that is no variant.
-            runtime: What executes it.
-
-        Returns:
-            The outcome; assertions on what was not measured skip the test, with the reason.
-        """
-        from bench.catalogue import adopt_subject
-
-        variant, given, samples = adopt_subject(
-            subject,
-            inputs,
-            baseline=baseline,
-            batch=batch,
-            name=name,
-            node=self._request.node.nodeid,
-            quality=quality,
-            unit=self._marked.get("unit"),
-        )
-        self._calls += 1
-        if self._smoke:
-            return self._run_once(variant, given, runtime)
-        return self._measure(variant, given, samples, runtime)
-
-    def _run_once(
-        self,
-        variant: "Variant",
-        inputs: Any,  # noqa: ANN401 - a model's input may be anything
-        runtime: str,
-    ) -> "Result":
-        from bench.result import Result
-        from bench.session import prepare
-
-        prepare(variant, inputs, runtime, _option(self._state.config, "device"))(1)
-        return Result()
-
-    def _measure(
-        self,
-        variant: "Variant",
-        inputs: Any,  # noqa: ANN401 - a model's input may be anything
-        samples: int,
-        runtime: str,
-    ) -> "Result":
-        from bench import pytest_bridge
-
-        state = self._state
-        assert state.session is not None  # noqa: S101 - not a smoke run
-        state.case += self._calls == 1
-        result = state.session.measure(
-            variant,
-            inputs,
-            samples,
-            runtime=runtime,
-            nodeid=self._request.node.nodeid,
-            pairs=self._marked.get("pairs"),
-            progress=state.progress,
-        )
-        assert result.row is not None  # noqa: S101 - it was measured
-        state.measured(result.row.case.case)
-        if pytest_bridge.is_active(state.config):
-            suffix = f"::{variant.label}" if self._calls > 1 else ""
-            pytest_bridge.publish(self._request.node, suffix, result.row, result.own_windows)
-        return result
+    Raises:
+        UsageError: It says something that the marker does not have.
+    """
+    marker = node.get_closest_marker(FIXTURE)
+    said: Mapping[str, Any] = marker.kwargs if marker else {}
+    if unknown := sorted(set(said) - {"unit", "pairs"}):
+        raise pytest.UsageError(f"@pytest.mark.joules has no {unknown[0]}; it is {_MARKER}")
+    return said
 
 
 @pytest.fixture
-def joules(request: pytest.FixtureRequest) -> Generator[Joules]:
-    """Measures a model, or a variant against its baseline: see `bench.plugin.Joules`."""
+def joules(request: pytest.FixtureRequest) -> "Generator[Joules]":
+    """Measures a model, or a variant against its baseline: see `bench.fixture.Joules`."""
     from bench import pytest_bridge
+    from bench.fixture import Joules
 
-    state = request.config.pluginmanager.get_plugin("joules-state")
+    config = request.config
+    state = config.pluginmanager.get_plugin("joules-state")
     assert isinstance(state, _State)  # noqa: S101 - pytest_configure registered it
     companion = pytest_bridge.companion(request)
-    smoke = state.session is None or pytest_bridge.is_disabled(companion)
+    smoke = pytest_bridge.is_disabled(companion)
+    state.case += state.session is not None
+
+    def measured(result: "Result", suffix: str) -> None:
+        assert result.row is not None  # noqa: S101 - it was measured
+        state.measured(result.row.case.case)
+        if companion is not None:
+            pytest_bridge.publish(request.node, suffix, result.row, result.own_windows)
+
     try:
-        yield Joules(request, state, smoke=smoke)
+        yield Joules(
+            nodeid=request.node.nodeid,
+            marked=_marked(request.node),
+            seed=int(_option(config, "seed")),
+            device=_option(config, "device"),
+            variants=state.variants,
+            session=None if smoke else state.session,
+            progress=state.progress,
+            measured=measured,
+        )
     finally:
         pytest_bridge.release(companion)

@@ -5,9 +5,6 @@ It knows neither pytest nor a terminal; whoever runs it passes in what to say an
 
 import contextlib
 import dataclasses
-import secrets
-import shlex
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,66 +12,17 @@ from typing import Any, Self
 
 from filelock import BaseFileLock
 
-from bench import hostlock, machine, records
+from bench import hostlock, records
 from bench.compare import Row, compare
 from bench.discover import plugins
 from bench.instruments import Instruments, open_instruments
 from bench.measure import Schedule, Side, idle, measure_case
 from bench.model_facts import facts, stored_bytes
-from bench.record import CaseRecord, Discard, End, JournalError, Note, Run, Window
+from bench.record import CaseRecord, Discard, End, Note, Run, Window
 from bench.result import Result
+from bench.run import Settings, new_run, open_journal
 from bench.window import cover
 from bench.workload import BASELINE, Case, Loop, Quality, Variant, baseline_of
-
-PACKAGES = (
-    "joulebench",
-    "torch",
-    "torch-pruning",
-    "numpy",
-    "pytest",
-    "pytest-benchmark",
-    "nvidia-ml-py",
-    "codecarbon",
-    "onnxruntime",
-    "openvino",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a session is asked to do.
-
-    Args:
-        profile: Name of the schedule, for the record.
-        schedule: How long and how often.
-        meters: Meters that must open; None opens all that can.
-        device: ``cpu`` or ``cuda:0``.
-        results: Folder of the journals.
-        seed: Orders the blocks and seeds the techniques.
-        resume: Go on with the newest journal that was cut off.
-        require_measured: Refuse to start without an instrument.
-        command: What the user typed.
-    """
-
-    profile: str
-    schedule: Schedule
-    meters: tuple[str, ...] | None = None
-    device: str = "cpu"
-    results: Path = Path("results")
-    seed: int = 0
-    resume: bool = False
-    require_measured: bool = False
-    command: str = field(default_factory=lambda: shlex.join(sys.argv))
-
-    def as_record(self) -> dict[str, Any]:
-        """The settings that shape the numbers, for the journal."""
-        meters = None if self.meters is None else list(self.meters)
-        return {
-            "profile": self.profile,
-            **dataclasses.asdict(self.schedule),
-            "meters": meters,
-            "device": self.device,
-        }
 
 
 class NothingMeasuresError(RuntimeError):
@@ -123,8 +71,8 @@ class Session:
             undo.callback(instruments.close)
             if settings.require_measured and not cover(instruments.channels, device):
                 raise NothingMeasuresError(why_not_measured(instruments))
-            run = _new_run(settings, instruments)
-            writer = _writer(settings, run, say)
+            run = new_run(settings, instruments)
+            writer = open_journal(settings, run, say)
             undo.callback(writer.close)
             session = cls(settings, instruments, run, writer, lock, say)
             session._take_up()
@@ -297,11 +245,15 @@ class Session:
     def finish(self, exit_status: int) -> Path:
         """Measures the idle system again, ends the journal and frees meters and host.
 
+        Args:
+            exit_status: pytest's; after an interruption (2 and more) nobody waits for the idle.
+
         Returns:
             The journal's path.
         """
         try:
-            self._measure_idle()
+            if exit_status <= 1:
+                self._measure_idle()
             self.writer.append(End(records.now(), exit_status, dict(self.writer.counts)))
         finally:
             self.abandon()
@@ -353,53 +305,3 @@ def device_id(device: str) -> str:
 
     where = torch_device(device, torch.cuda.device_count())
     return f"cuda:GPU-{torch.cuda.get_device_properties(where).uuid}"
-
-
-def _new_run(settings: Settings, instruments: Instruments) -> Run:
-    state = machine.git_state(Path.cwd())
-    return Run(
-        run_id=secrets.token_hex(3),
-        started=records.now(),
-        command=settings.command,
-        settings=settings.as_record(),
-        seed=settings.seed,
-        git=dataclasses.asdict(state) if state else None,
-        machine=dataclasses.asdict(machine.fingerprint()),
-        packages=machine.versions(PACKAGES),
-        channels=instruments.channels,
-        unusable=instruments.unusable,
-    )
-
-
-def _writer(settings: Settings, run: Run, say: Callable[[str], None]) -> records.JournalWriter:
-    """A new journal, or the newest one if it is to be resumed and did not end well."""
-    newest = records.journals(settings.results)[-1:] if settings.resume else []
-    for path in newest:
-        journal = records.read(path)
-        if journal.end is None or journal.end.exit != 0:
-            _require_same(journal.run, run, path)
-            say(f"going on with {path.name}, which has {len(journal.cases)} finished cases")
-            return records.JournalWriter.resume(path)
-    if settings.resume:
-        say(f"nothing to resume in {settings.results}: starting anew")
-    return records.JournalWriter.create(settings.results, run)
-
-
-def _require_same(old: Run, new: Run, path: Path) -> None:
-    for what, found, wanted in (
-        ("machine", new.machine["id"], old.machine["id"]),
-        ("settings", new.settings, old.settings),
-        ("seed", new.seed, old.seed),
-        ("git revision", new.git, old.git),
-        ("packages", new.packages, old.packages),
-        ("channels", _sources(new), _sources(old)),
-    ):
-        if found != wanted:
-            raise JournalError(
-                f"cannot resume {path}: its {what} are {wanted}, now they are {found};"
-                " use the same ones, or start anew without --joules-resume"
-            )
-
-
-def _sources(run: Run) -> list[tuple[str, str, str, str]]:
-    return [(c.id, c.kind.value, c.boundary, c.origin) for c in run.channels]

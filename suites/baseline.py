@@ -6,7 +6,7 @@ what a difference of the other suites is worth.
 
 import pytest
 
-from bench.plugin import Joules
+from bench import Joules
 
 
 @pytest.mark.parametrize("batch", [1, 64])

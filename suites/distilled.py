@@ -6,7 +6,7 @@ same shape, same seed, same steps.
 
 import pytest
 
-from bench.plugin import Joules
+from bench import Joules
 
 
 @pytest.mark.parametrize("batch", [1, 64])

@@ -6,7 +6,7 @@ zeros) and as real sparse kernels. Structured pruning removes units or channels.
 
 import pytest
 
-from bench.plugin import Joules
+from bench import Joules
 
 pytestmark = [
     pytest.mark.parametrize("batch", [1, 64]),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.plugin import Joules
+from bench import Joules
 
 
 @pytest.mark.parametrize("batch", [1, 64])
