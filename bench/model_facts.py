@@ -42,11 +42,9 @@ def facts(model: object, inputs: object) -> ModelFacts:
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(model, torch.nn.Module):
         return ModelFacts()
-    from bench._macs import macs
-
     tensors = tuple(_weights(model))
     if not _countable(model, tensors):
-        return ModelFacts(macs=macs(model, inputs))
+        return ModelFacts(macs=_macs(model, inputs))
     nonzero = [_nonzero(tensor) for tensor in tensors]
     counts: dict[str, int] = {}
     for tensor in tensors:
@@ -55,7 +53,7 @@ def facts(model: object, inputs: object) -> ModelFacts:
     return ModelFacts(
         parameters=sum(counts.values()),
         nonzero=sum(nonzero),
-        macs=macs(model, inputs),
+        macs=_macs(model, inputs),
         dtype=max(counts, key=counts.__getitem__, default=None),
         size_nominal=sum(
             count * tensor.itemsize for count, tensor in zip(nonzero, tensors, strict=True)
@@ -89,6 +87,16 @@ def stored_bytes(model: object) -> int | None:
         return None
     tensors = {k: v for k, v in model.state_dict().items() if isinstance(v, torch.Tensor)}
     return disk_bytes(tensors) if tensors else None
+
+
+def _macs(model: "nn.Module", inputs: object) -> int | None:
+    """What `bench._macs` counts; None where the model does not run as it lies, or not under it."""
+    from bench._macs import macs
+
+    try:
+        return macs(model, inputs)
+    except (RuntimeError, TypeError, NotImplementedError):
+        return None
 
 
 def _dense_parts(name: str, tensor: "Tensor") -> Iterator[tuple[str, "Tensor"]]:

@@ -105,7 +105,8 @@ def test_the_profiles_in_the_documents_are_those_of_the_code() -> None:
     from bench.measure import PROFILES
 
     text = (ROOT / "docs" / "measuring.md").read_text(encoding="utf-8")
-    for name, schedule in PROFILES.items():
+    for name in ("quick", "nightly", "full"):
+        schedule = PROFILES[name]
         row = (
             f"| `{name}` | {schedule.pairs} | {schedule.block_s:g} s | {schedule.warmup_s:g} s"
             f" | {schedule.idle_s:g} s | {100 * schedule.margin:g} % |"

@@ -179,3 +179,14 @@ def test_the_stored_bytes_of_a_module_are_those_of_its_state() -> None:
     assert stored_bytes(layer) == disk_bytes(layer.state_dict())
     assert stored_bytes(nn.ReLU()) is None
     assert stored_bytes(sum) is None
+
+
+def test_a_model_that_cannot_run_under_the_counter_has_no_macs_and_no_error() -> None:
+    class Broken(nn.Linear):
+        def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - torch's name
+            raise NotImplementedError("only on its own device")
+
+    known = facts(Broken(8, 2), torch.zeros(1, 8))
+
+    assert known.macs is None
+    assert known.parameters == 18
