@@ -143,6 +143,20 @@ def test_every_window_holds_the_true_energy_between_its_bounds(
         assert energy.low <= true <= energy.high
 
 
+def test_energy_used_while_the_meter_is_read_lies_inside_the_bound() -> None:
+    clock, known, instruments = room(steady(400), read_ns=5_000_000)
+    loop = busy_loop(clock, lambda: 0.1)
+
+    window = measure_window(
+        instruments, lambda: loop(9), Place("case", "variant", 0, 0), calls=9, samples=9
+    )
+
+    (energy,) = window.energy
+    assert energy.joules == pytest.approx(400 * 0.905, abs=0.01)  # one read is inside it
+    assert energy.low is not None
+    assert energy.low <= known.true_energy(PACKAGE, window.t0_ns, window.t1_ns)
+
+
 def test_energy_between_two_windows_is_charged_to_neither() -> None:
     clock, known, instruments = room(Steps([0, 2.0, 4.0], [10, 400, 10]))
     place = Place("case", "variant", 0, 0)
