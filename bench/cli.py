@@ -118,7 +118,6 @@ def _doctor(options: argparse.Namespace) -> int:
 def _measure(options: argparse.Namespace) -> int:
     from bench.command import CommandError, measure_command
     from bench.instruments import open_instruments
-    from bench.session import why_not_measured
     from bench.window import cover
 
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
@@ -129,7 +128,7 @@ def _measure(options: argparse.Namespace) -> int:
     instruments = open_instruments(_names(options))
     try:
         if options.require and not cover(instruments.channels, ""):
-            print(f"joulebench: {why_not_measured(instruments)}", file=sys.stderr)
+            print(f"joulebench: {instruments.why_not_measured()}", file=sys.stderr)
             return EXIT_CANNOT_MEASURE
         outcome = measure_command(command, instruments)
     except CommandError as error:

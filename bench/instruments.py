@@ -61,6 +61,11 @@ class Instruments:
             for channel in self.channels
         )
 
+    def why_not_measured(self) -> str:
+        """Why no instrument can be read here, in one sentence."""
+        reasons = "; ".join(f"{each.what}: {each.reason}" for each in self.unusable)
+        return f"energy cannot be measured here ({reasons or 'no meter was opened'})"
+
     def close(self) -> None:
         """Closes every meter."""
         for meter in self.meters:

@@ -70,7 +70,7 @@ class Session:
             instruments = open_instruments(settings.meters, environment)
             undo.callback(instruments.close)
             if settings.require_measured and not cover(instruments.channels, device):
-                raise NothingMeasuresError(why_not_measured(instruments))
+                raise NothingMeasuresError(instruments.why_not_measured())
             run = new_run(settings, instruments)
             writer = open_journal(settings, run, say)
             undo.callback(writer.close)
@@ -283,12 +283,6 @@ def prepare(
     threads = variant.workload.threads
     loop: Loop = found[runtime].target(variant.model, inputs, device=device, threads=threads)
     return loop
-
-
-def why_not_measured(instruments: Instruments) -> str:
-    """Why no instrument can be read here, with the fix of each, in one sentence."""
-    reasons = "; ".join(f"{each.what}: {each.reason}" for each in instruments.unusable)
-    return f"energy cannot be measured here ({reasons or 'no meter was opened'})"
 
 
 def device_id(device: str) -> str:
