@@ -67,8 +67,9 @@ class Instruments:
         return f"energy cannot be measured here ({reasons or 'no meter was opened'})"
 
     def close(self) -> None:
-        """Closes every meter."""
-        for meter in self.meters:
+        """Closes every meter, each once however often this is called."""
+        meters, self.meters = self.meters, ()
+        for meter in meters:
             meter.close()
 
 

@@ -297,6 +297,21 @@ def test_two_routes_to_one_channel_stay_apart_by_the_meters_name() -> None:
     assert second.closed
 
 
+def test_each_meter_is_closed_once_however_often_the_session_ends() -> None:
+    closed: list[str] = []
+
+    class Fragile(KnownMeter):
+        def close(self) -> None:
+            closed.append(self.name)
+
+    instruments = Instruments((Fragile(Clock(), {PACKAGE: steady(10)}),))
+
+    instruments.close()
+    instruments.close()
+
+    assert closed == ["known"]
+
+
 def test_linear_drift_leaves_the_paired_ratio_unbiased() -> None:
     from bench.statistics import ratio_interval
 
