@@ -47,7 +47,16 @@ def _add_doctor(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "doctor", help="what can be measured here, and how to make the rest work"
     )
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
-    _add_meters(doctor)
+    doctor.add_argument(
+        "--probe",
+        choices=["gpu"],
+        help="load the first NVIDIA GPU for some minutes, and see whether its energy counter"
+        " sees all of the time",
+    )
+    doctor.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write what the probe saw, as JSON"
+    )
+    _add_meters(doctor, "gpu")
     doctor.set_defaults(verb=_doctor)
 
 
@@ -66,10 +75,16 @@ def _add_measure(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     measure.set_defaults(verb=_measure)
 
 
-def _add_meters(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--meters", metavar="NAMES", help="meters that must open, e.g. powercap")
+def _add_meters(parser: argparse.ArgumentParser, *more: str) -> None:
     parser.add_argument(
-        "--require", choices=["measured"], help="exit with 10 if no instrument can be read"
+        "--meters",
+        metavar="NAMES",
+        help="meters that must open, e.g. powercap,plug:http://10.0.0.7; default: all that can",
+    )
+    parser.add_argument(
+        "--require",
+        choices=["measured", *more],
+        help="exit with 10 if no such instrument can be read",
     )
 
 
@@ -92,7 +107,12 @@ def _add_report(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def _names(options: argparse.Namespace) -> list[str] | None:
-    return [name.strip() for name in options.meters.split(",")] if options.meters else None
+    if not options.meters:
+        return None
+    names = [name.strip() for name in options.meters.split(",")]
+    if not all(names):
+        raise ValueError(f"--meters {options.meters}: found an empty name; write A,B without more")
+    return names
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -100,6 +120,12 @@ def _doctor(options: argparse.Namespace) -> int:
     from bench.instruments import open_instruments
     from bench.machine import fingerprint
 
+    if options.probe:
+        if options.meters or options.require:
+            raise ValueError("--probe gpu stands alone: leave out --meters and --require")
+        return _probe(options)
+    if options.output:
+        raise ValueError("-o writes what --probe saw; for the doctor's own words use --json > FILE")
     instruments = open_instruments(_names(options))
     try:
         diagnosis = diagnose(fingerprint(), instruments)
@@ -109,16 +135,38 @@ def _doctor(options: argparse.Namespace) -> int:
             print("\n".join(diagnosis.lines()))
     finally:
         instruments.close()
+    if options.require == "gpu" and not diagnosis.gpu_measured:
+        print("joulebench: no instrument of a GPU can be read here", file=sys.stderr)
+        return EXIT_CANNOT_MEASURE
     if options.require and not diagnosis.measured:
         print("joulebench: no instrument can be read here", file=sys.stderr)
         return EXIT_CANNOT_MEASURE
     return 0
 
 
+def _probe(options: argparse.Namespace) -> int:
+    from bench.gpu_probe import probe_gpu
+
+    try:
+        import pynvml
+    except ImportError as error:
+        raise MeterUnavailable("pynvml is not installed", "pip install nvidia-ml-py") from error
+    if options.output:
+        options.output.touch()  # what cannot be written is said before the probe runs
+    found = probe_gpu(pynvml, 0)
+    if options.output:
+        found.write(options.output)
+    if options.json:
+        print(json.dumps(found.as_json(), indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(found.lines()))
+    return 0
+
+
 def _measure(options: argparse.Namespace) -> int:
     from bench.command import CommandError, measure_command
+    from bench.cover import cover
     from bench.instruments import open_instruments
-    from bench.window import cover
 
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command:

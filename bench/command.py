@@ -4,17 +4,16 @@ import dataclasses
 import resource
 import signal
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.cover import cover, total
+from bench.cross_check import cross_checks
 from bench.instruments import Instruments
-from bench.meter import Channel, Reading
+from bench.meter import Channel
 from bench.quantities import Absent, Quantity
-from bench.window import ChannelEnergy, cover, total
-
-_LONGEST_WAIT_S = 60.0
+from bench.window import ChannelEnergy, doubts
 
 
 class CommandError(RuntimeError):
@@ -37,6 +36,8 @@ class Outcome:
         energy: The energy of each.
         total: The sum over a cover of them, or why there is none.
         cpu_seconds: CPU time of it and of the children that it waited for, s.
+        flags: What spoiled the window, such as throttling.
+        observer_cpu_s: CPU time that reading the meters took while it ran, s.
     """
 
     t0_ns: int
@@ -46,6 +47,8 @@ class Outcome:
     energy: tuple[ChannelEnergy, ...]
     total: Quantity | Absent
     cpu_seconds: float
+    flags: tuple[str, ...] = ()
+    observer_cpu_s: float = 0.0
 
     @property
     def duration_s(self) -> float:
@@ -76,6 +79,12 @@ class Outcome:
             "total": whole,
             "reason": None if isinstance(self.total, Quantity) else str(self.total),
             "cpu_seconds": self.cpu_seconds,
+            "flags": list(self.flags),
+            "cross_checks": [
+                {"channel": c.channel, "route": c.route, "ratio": c.ratio, "agrees": c.agrees}
+                for c in cross_checks([self.energy])
+            ],
+            "observer_cpu_s": self.observer_cpu_s,
         }
 
     def lines(self) -> Iterator[str]:
@@ -95,6 +104,10 @@ class Outcome:
             else:
                 low, high = quantity.low, quantity.high
                 yield f"        {energy.channel}: ≈ {low:.2g}–{high:.2g} J {energy.kind}"
+        for check in cross_checks([self.energy]):
+            yield f"check   {check}"
+        for flag in self.flags:
+            yield f"flag    {flag}"
 
 
 def _joules(quantity: Quantity) -> str:
@@ -105,7 +118,7 @@ def _joules(quantity: Quantity) -> str:
 def measure_command(command: Sequence[str], instruments: Instruments) -> Outcome:
     """Runs a command, and reads all meters around it.
 
-    Counters are read in between as often as their wrap asks for.
+    Meters are read in between as often as their wrap or their kind asks for.
 
     Args:
         command: Program and arguments.
@@ -115,59 +128,48 @@ def measure_command(command: Sequence[str], instruments: Instruments) -> Outcome
         CommandError: The program was not found or cannot be executed.
     """
     clock = instruments.clock
-    cpu = _children_cpu_s()
-    readings = [instruments.read()]
-    t0_ns = clock()
+    cpu = _children_cpu_s() - instruments.children_cpu_s
+    ended: tuple[int, int] | None = None
     try:
-        process = subprocess.Popen(command)  # noqa: S603 - running it is what was asked for
-    except FileNotFoundError as error:
-        raise CommandError(f"{command[0]}: not found; is it on the PATH?", 127) from error
-    except OSError as error:
-        raise CommandError(f"{command[0]} cannot be executed: {error.strerror}", 126) from error
-    code, t1_ns = _wait(process, instruments, readings)
-    readings.append(instruments.read())
-    energy = instruments.energy(readings, t0_ns, t1_ns)
+        with instruments.recording() as recording:
+            t0_ns = clock()
+            code = _run(command)
+            ended = code, clock()
+            used = _children_cpu_s() - instruments.children_cpu_s - cpu
+    except KeyboardInterrupt:
+        if ended is None:
+            raise
+        # the command has ended, and only its meters were awaited: its outcome is not lost
+    code, t1_ns = ended
+    energy = instruments.energy(recording, t0_ns, t1_ns)
     return Outcome(
         t0_ns,
         t1_ns,
         code if code >= 0 else 128 - code,
         instruments.channels,
         energy,
-        total(energy, cover(instruments.channels, "")),
-        _children_cpu_s() - cpu,
+        total(energy, cover(instruments.channels, instruments.device)),
+        used,
+        (*recording.flags, *doubts(energy)),
+        recording.observer_cpu_s,
     )
 
 
-def _wait(
-    process: "subprocess.Popen[bytes]",
-    instruments: Instruments,
-    readings: list[dict[str, Reading]],
-) -> tuple[int, int]:
-    """Waits for the command; gives its exit code, and when it ended.
+def _run(command: Sequence[str]) -> int:
+    """Runs the command and waits for it; gives its exit code.
 
-    A thread reads the counters before they can wrap unseen. (`Popen.wait` with a timeout would
-    look only every 50 ms whether the command has ended.)
+    The terminal sends Ctrl-C to the command too: it decides, and we report what it took. A
+    handler that does nothing, unlike SIG_IGN, is not handed on to the command.
     """
-    wraps = [channel.wrap / channel.p_max_w / 2 for channel in instruments.channels if channel.wrap]
-    longest = min([_LONGEST_WAIT_S, *wraps])
-    ended = threading.Event()
-
-    def keep_reading() -> None:
-        while not ended.wait(longest):
-            readings.append(instruments.read())
-
-    reader = threading.Thread(target=keep_reading, daemon=True)
-    # the terminal sends Ctrl-C to the command too: it decides, and we report what it took
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    reader.start()
+    before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        code = process.wait()
-        t1_ns = instruments.clock()
+        return subprocess.Popen(command).wait()  # noqa: S603 - running it is what was asked for
+    except FileNotFoundError as error:
+        raise CommandError(f"{command[0]}: not found; is it on the PATH?", 127) from error
+    except OSError as error:
+        raise CommandError(f"{command[0]} cannot be executed: {error.strerror}", 126) from error
     finally:
-        ended.set()
-        reader.join()
         signal.signal(signal.SIGINT, before)
-    return code, t1_ns
 
 
 def _children_cpu_s() -> float:

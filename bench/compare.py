@@ -10,12 +10,12 @@ import statistics as stdlib_statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bench.cover import cover
 from bench.quantities import Absent, Quantity
 from bench.record import CaseRecord
 from bench.records import Journal
 from bench.row import Margins, Row, idle_power, own_windows, row_of
 from bench.statistics import Interval, Verdict, verdict
-from bench.window import cover
 
 __all__ = ["Margins", "Row", "Table", "compare", "own_windows"]
 

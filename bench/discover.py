@@ -23,12 +23,15 @@ class Plugin:
         target: What the required name stands for in it.
         module: Where it was found, for messages.
         opt_in: Whether it is used only when named; a module says so with ``OPT_IN = True``.
+        precedence: Place among plug-ins that offer the same; a module says it with
+            ``PRECEDENCE = 10``, the lowest goes first, and 50 is what is not said.
     """
 
     name: str
     target: Any
     module: str
     opt_in: bool = False
+    precedence: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +97,5 @@ def _plugin(name: str, module: ModuleType, required: str) -> Plugin | Broken:
     if not hasattr(module, required):
         return Broken(name, f"{module.__name__} does not define {required}")
     opt_in = bool(getattr(module, "OPT_IN", False))
-    return Plugin(name, getattr(module, required), module.__name__, opt_in)
+    precedence = int(getattr(module, "PRECEDENCE", 50))
+    return Plugin(name, getattr(module, required), module.__name__, opt_in, precedence)

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from bench.cover import cover
 from bench.discover import plugins
 from bench.instruments import Instruments
 from bench.machine import Machine
 from bench.meter import Channel
 from bench.quantities import join_boundaries
-from bench.window import cover, shortest_block_s
+from bench.window import shortest_block_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,20 @@ class Diagnosis:
         """Whether an instrument can be read."""
         return bool(self.cover)
 
+    @property
+    def gpu_measured(self) -> bool:
+        """Whether an instrument of a GPU's own can be read."""
+        channels = self.instruments.channels
+        return any(c.kind.is_reading and c.id.startswith("gpu/") for c in channels)
+
     def as_json(self) -> dict[str, Any]:
         """The same as one JSON object."""
         return {
             "measured": self.measured,
+            "gpu_measured": self.gpu_measured,
             "boundary": self._boundary() or None,
             "cover": list(self.cover),
-            "shortest_block_s": shortest_block_s(self.instruments.channels),
+            "shortest_block_s": shortest_block_s(self.instruments.summed),
             "machine": dataclasses.asdict(self.machine),
             "channels": [
                 {**dataclasses.asdict(channel), "in_total": channel.id in self.cover}
@@ -66,7 +74,7 @@ class Diagnosis:
         m = self.machine
         yield f"{m.cpu} · {m.cpus} CPUs · {m.kernel} · {m.virtualised or 'bare metal'}"
         if self.measured:
-            shortest = shortest_block_s(self.instruments.channels)
+            shortest = shortest_block_s(self.instruments.summed)
             yield f"energy: MEASURED, {self._boundary()}; shortest block {shortest:.3g} s"
         else:
             yield "energy: NOT MEASURED here; times are measured, estimates are marked as such"
@@ -87,7 +95,9 @@ class Diagnosis:
         details = [str(channel.kind), channel.boundary, role]
         if channel.kind.is_reading:
             details.append(f"moves every {channel.update_interval_s * 1e3:.3g} ms")
-            details.append(f"steps of {channel.resolution:.3g} J")
+            details.append(f"steps of {channel.resolution:.3g} {channel.unit}")
+        if channel.averaging_window_s:
+            details.append(f"mean of {channel.averaging_window_s:.3g} s")
         details.append(channel.origin)
         yield f"├─ {channel.id:<24} {' · '.join(part for part in details if part)}"
         if channel.note:

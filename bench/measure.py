@@ -23,11 +23,14 @@ from bench.machine import foreign_cpu_s
 from bench.meter import Channel, Status
 from bench.record import Discard, Latency, Window
 from bench.statistics import quantile
-from bench.window import shortest_block_s
+from bench.window import doubts, shortest_block_s
 from bench.workload import Loop
 
 FOREIGN_LOAD = 0.1
 """Busy CPUs beside ours above which a window is flagged."""
+
+OBSERVER_SHARE = 0.02
+"""CPU time of reading the meters, as a share of the window, above which a window is flagged."""
 
 TIME_ONLY_SPLIT = 5
 """Into how many parts a block is split where no instrument asks for its length."""
@@ -159,32 +162,42 @@ def measure_window(
     collecting = gc.isenabled()
     gc.disable()
     try:
-        others = foreign_cpu_s()
-        before = instruments.read()
-        t0_ns = clock()
-        latencies = run()
-        t1_ns = clock()
-        after = instruments.read()
-        others_after = foreign_cpu_s()
+        began_ns, others = clock(), foreign_cpu_s()
+        with instruments.recording() as recording:
+            t0_ns = clock()
+            latencies = run()
+            t1_ns = clock()
+        ended_ns, others_after = clock(), foreign_cpu_s()
     finally:
         if collecting:
             gc.enable()
-    flags: tuple[str, ...] = ()
-    if others is not None and others_after is not None:
-        seconds = max((t1_ns - t0_ns) / 1e9, 1e-9)
-        load = (others_after - others) / seconds
-        if load > FOREIGN_LOAD + _CLOCK_TICKS_S / seconds:
-            flags = (f"foreign load {load:.2f} CPU",)
-    return Window(
-        *place,
-        t0_ns,
-        t1_ns,
-        calls,
-        samples,
-        instruments.energy([before, after], t0_ns, t1_ns),
-        latency_of(latencies) if latencies else None,
-        flags,
+    energy = instruments.energy(recording, t0_ns, t1_ns)
+    summed = {channel.id for channel in instruments.summed}
+    flags = (
+        *recording.flags,
+        *doubts(each for each in energy if each.channel in summed),
+        *_load(others, others_after, (ended_ns - began_ns) / 1e9),
+        *_observed(recording.observer_cpu_s, (t1_ns - t0_ns) / 1e9),
     )
+    latency = latency_of(latencies) if latencies else None
+    observer_cpu_s = recording.observer_cpu_s
+    return Window(*place, t0_ns, t1_ns, calls, samples, energy, latency, flags, observer_cpu_s)
+
+
+def _load(before_s: float | None, after_s: float | None, seconds: float) -> Iterator[str]:
+    """A flag if other programs kept a CPU busy."""
+    if before_s is None or after_s is None:
+        return
+    seconds = max(seconds, 1e-9)
+    load = (after_s - before_s) / seconds
+    if load > FOREIGN_LOAD + _CLOCK_TICKS_S / seconds:
+        yield f"foreign load {load:.2f} CPU"
+
+
+def _observed(cpu_s: float, seconds: float) -> Iterator[str]:
+    """A flag if reading the meters took much of the window; how much is in its record."""
+    if cpu_s > OBSERVER_SHARE * seconds:
+        yield f"reading the meters took more than {OBSERVER_SHARE:.0%} of the window in CPU time"
 
 
 def idle(
@@ -194,7 +207,7 @@ def idle(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Window:
     """A window in which we do nothing: the power of the waiting system."""
-    length = max(seconds, shortest_block_s(instruments.channels))
+    length = max(seconds, shortest_block_s(instruments.summed))
 
     def wait() -> Sequence[float]:
         sleep(length)
@@ -220,7 +233,7 @@ def measure_case(
         seed: Decides which side begins each ABBA group; the case's id goes into it.
     """
     per_call = [warm_up(side.loop, schedule.warmup_s, instruments.clock) for side in sides]
-    blocks = schedule.fit(instruments.channels, max(per_call))
+    blocks = schedule.fit(instruments.summed, max(per_call))
     source = random.Random(f"{seed}/{case}")  # noqa: S311 - it orders blocks, it keeps no secret
     order = 0
     with _frozen_heap():

@@ -13,15 +13,20 @@ from typing import Literal, NamedTuple, Protocol
 
 from bench.quantities import Absent, Kind
 
+ONLY = " only"
+"""What the boundary of a channel ends with that is not all of its kind: one socket of two."""
+
 Clock = Callable[[], int]
 """Monotonic time in nanoseconds, as `time.monotonic_ns` gives it."""
 
 
 class Status(StrEnum):
-    """What became of a reading or of a window. Only ``ok`` and ``wrapped`` carry energy."""
+    """What became of a reading or of a window; the first four carry energy, the others never do."""
 
     OK = "ok"
-    WRAPPED = "wrapped"
+    WRAPPED = "wrapped"  # the counter passed its end; the energy is right
+    HELD = "held"  # it held its value longer than when it was probed; the bound is wider
+    GAP = "gap"  # a gauge was not read for too long; the bound spans what it may have drawn
     STALE = "stale"
     RESET = "reset"
     INVALID = "invalid"
@@ -30,6 +35,7 @@ class Status(StrEnum):
     NOT_SUPPORTED = "not_supported"
     UNAVAILABLE = "unavailable"
     LOST = "lost"
+    TIMEOUT = "timeout"
     ERROR = "error"
 
 
@@ -50,20 +56,28 @@ class MeterUnavailable(Exception):  # noqa: N818 - it is a state of the machine,
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One quantity that a meter reads: a cumulative energy counter.
+    """One quantity that a meter reads: a cumulative energy counter (J), or a power gauge (W).
+
+    What an id begins with contains what it goes on with: ``module/vdd_in/vdd_soc`` is inside
+    ``module/vdd_in``; see `bench.quantities.contains`.
 
     Args:
         id: Such as ``cpu/0/package`` or ``gpu/GPU-<uuid>/board``.
-        domain: Such as ``package``, ``dram``, ``core``, ``psys``, ``gpu``, ``process``.
+        domain: Such as ``package``, ``dram``, ``core``, ``psys``, ``gpu``, ``rail``, ``process``.
         kind: How its joules are obtained.
         boundary: What its joules contain, such as ``cpu-package``.
-        resolution: Smallest step of the counter, J.
-        update_interval_s: Longest time for which the counter was seen to hold its value, s.
+        resolution: Smallest step that is shown, in *unit*.
+        update_interval_s: Longest time for which it was seen to hold its value, s.
         wrap: Modulus of the counter, J; None if it does not wrap.
         p_max_w: Power that the domain cannot exceed, W: tells a wrap from a reset, bounds edges.
         origin: Where it is read, such as ``powercap:intel-rapl:0``.
-        range: Factors (low, high) on its joules within which the truth lies, for estimates.
+        range: Factors (low, high) on its joules within which the truth lies.
         note: A formula or a warning that belongs beside its numbers.
+        unit: ``J`` for a counter, ``W`` for a gauge.
+        averaging_window_s: Time over which a gauge averages, s; 0 if it shows the instant.
+        poll_s: Longest time between two readings in a window that loses nothing, s; None where
+            only the ends of a window need a reading.
+        clock_s: How far its own time stamps may be off ours, s.
     """
 
     id: str
@@ -77,12 +91,23 @@ class Channel:
     origin: str
     range: tuple[float, float] = (1.0, 1.0)
     note: str = ""
-    unit: Literal["J"] = "J"
+    unit: Literal["J", "W"] = "J"
+    averaging_window_s: float = 0.0
+    poll_s: float | None = None
+    clock_s: float = 0.0
 
     @property
     def is_counter(self) -> bool:
-        """Whether a device counts it, so that its rise is bounded by the power of the device."""
-        return self.kind.is_reading or self.wrap is not None
+        """Whether a device counts it, so that its rise is bounded by the power of the device.
+
+        The CPU time of a process is no such counter: that of a child appears when it has ended.
+        """
+        return self.unit == "J" and self.domain != "process"
+
+    @property
+    def lag_s(self) -> float:
+        """How old the oldest part of what is shown may be, s."""
+        return self.update_interval_s + self.averaging_window_s
 
 
 class Reading(NamedTuple):
@@ -92,17 +117,19 @@ class Reading(NamedTuple):
         channel: The channel's id.
         t0_ns: Monotonic time just before the read.
         t1_ns: Monotonic time just after it.
-        joules: The counter's value; None unless *status* is ok.
+        value: What the channel shows, J or W; None unless *status* is ok.
         status: What became of the read.
-        reason: Why there is no value.
+        reason: Why there is no value, and what to do.
+        t_device: The meter's own time stamp, s since any epoch; None if it has no clock.
     """
 
     channel: str
     t0_ns: int
     t1_ns: int
-    joules: float | None
+    value: float | None
     status: Status = Status.OK
     reason: str = ""
+    t_device: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +143,13 @@ class Unusable:
 
 
 class Meter(Protocol):
-    """An open instrument."""
+    """An open instrument.
+
+    Three more things are optional. ``prompt = True`` says that a read returns at once: such a
+    meter is read in the measuring thread, any other in a thread of its own with a time limit.
+    ``capture()`` and ``decode(captured)`` split `read` in two, so that only the first part runs
+    next to the window. ``flags()`` gives what spoils a window, such as ``throttled: …``.
+    """
 
     @property
     def name(self) -> str:
@@ -134,7 +167,10 @@ class Meter(Protocol):
         ...
 
     def read(self) -> tuple[Reading, ...]:
-        """One reading of each channel, in the order of *channels*."""
+        """One reading of each channel, in the order of *channels*.
+
+        A meter with time stamps of its own gives all that is new since the last call.
+        """
         ...
 
     def close(self) -> None:

@@ -168,11 +168,13 @@ class _State:
 
     def _say_plan(self, session: "Session") -> None:
         minutes = self.cases * session.seconds_per_case() / 60
-        kinds = dict.fromkeys(str(c.kind) for c in session.instruments.channels)
+        summed = session.instruments.summed
+        total = " + ".join(channel.id for channel in summed)
+        kind = f" ({summed[0].kind})" if summed else ""
         self._say(
             f"{self.cases} cases × {session.seconds_per_case():.0f} s"
             f" ≈ {minutes:.1f} min, training not counted;"
-            f" profile {session.settings.profile}, power sources: {', '.join(kinds) or 'none'}"
+            f" profile {session.settings.profile}; energy: {total or 'not measured'}{kind}"
         )
 
     # -- while they run ---------------------------------------------------------------------

@@ -67,9 +67,8 @@ class Absent:
         return f"{self.reason}; {self.fix}" if self.fix else self.reason
 
 
-# What physically contains what, by the family and the domain of a channel id.
-# Source: shared/counters.md §9.2. DRAM is a sysfs child of the package, yet not inside its counter.
-_WHOLE_MACHINE = ("wall", "board", "battery")
+# What physically contains what, outermost first. Source: shared/counters.md §9.2.
+WHOLE_MACHINE = ("wall", "battery", "board", "module")
 
 
 def contains(outer: str, inner: str) -> bool:
@@ -79,10 +78,25 @@ def contains(outer: str, inner: str) -> bool:
         outer: A channel id such as ``cpu/0/package`` or ``wall/0``.
         inner: Another channel id.
 
+    What an id begins with contains what it goes on with, and a package its cores; DRAM is a
+    child of the package in sysfs, yet not inside its counter:
+
+    >>> contains("module/vdd_in", "module/vdd_in/vdd_soc")
+    True
     >>> contains("cpu/0/package", "cpu/0/core"), contains("cpu/0/package", "cpu/0/dram")
     (True, False)
+
+    A socket contains its dies:
+
+    >>> contains("cpu/0/package", "cpu/0.1/core"), contains("cpu/1/package", "cpu/10.1/core")
+    (True, False)
+
+    What surrounds a machine contains its devices; module 0 holds socket 0 and no other:
+
     >>> contains("board/psys", "cpu/1/dram"), contains("wall/0", "gpu/GPU-1/board")
     (True, True)
+    >>> contains("module/0", "cpu/0/socket"), contains("module/0", "cpu/1/socket")
+    (True, False)
 
     What follows ``#`` names a second route to the same energy:
 
@@ -90,19 +104,28 @@ def contains(outer: str, inner: str) -> bool:
     True
     """
     outer, inner = outer.partition("#")[0], inner.partition("#")[0]
-    if outer == inner:
+    within = (f"{outer}/", f"{outer}-") if outer == "board/psys" else (f"{outer}/",)
+    if outer == inner or inner.startswith(within):  # psys-1 is of the same platform
         return True
     family, rest = _family(outer)
     inner_family, inner_rest = _family(inner)
-    if family in _WHOLE_MACHINE:
-        return _rank(family) < _rank(inner_family)
     if family == "process" or inner_family == "process":
-        return family == "cpu"
+        return family in {"cpu", *WHOLE_MACHINE} and inner_family == "process"
     device, _, domain = rest.partition("/")
     inner_device, _, inner_domain = inner_rest.partition("/")
-    if family == inner_family and device == inner_device:
-        return (domain == "package" and inner_domain in {"core", "uncore"}) or (
-            domain == "board" and inner_domain == "memory"
+    if family in WHOLE_MACHINE:
+        socket = inner_device.partition(".")[0]
+        apart = device.isdecimal() and socket.isdecimal() and device != socket
+        if family == "module" and inner_family == "cpu" and apart:
+            return False
+        return _rank(family) < _rank(inner_family)
+    is_die = inner_device.startswith(f"{device}.")
+    if family == inner_family and (device == inner_device or is_die):
+        return (
+            domain == inner_domain
+            or (domain == "package" and inner_domain in {"core", "uncore"})
+            or (domain == "socket" and inner_domain != "socket")
+            or (domain == "board" and inner_domain in {"memory", "package"})
         )
     return False
 
@@ -113,7 +136,7 @@ def _family(channel: str) -> tuple[str, str]:
 
 
 def _rank(family: str) -> int:
-    return _WHOLE_MACHINE.index(family) if family in _WHOLE_MACHINE else len(_WHOLE_MACHINE)
+    return WHOLE_MACHINE.index(family) if family in WHOLE_MACHINE else len(WHOLE_MACHINE)
 
 
 def overlap(one: Iterable[str], other: Iterable[str]) -> tuple[str, str] | None:

@@ -88,7 +88,8 @@ class Latency:
 class Window:
     """One measured stretch of time, with the energy that belongs to just that time.
 
-    ``role`` is baseline, variant, control, idle or warmup; ``order`` counts within the case.
+    ``role`` is baseline, variant, control, idle or warmup; ``order`` counts within the case;
+    ``observer_cpu_s`` is the CPU time that reading the meters took in it, s.
     """
 
     case: str
@@ -102,6 +103,7 @@ class Window:
     energy: tuple[ChannelEnergy, ...]
     latency_s: Latency | None = None
     flags: tuple[str, ...] = ()
+    observer_cpu_s: float = 0.0
 
     @property
     def seconds(self) -> float:

@@ -9,11 +9,11 @@ import statistics as stdlib_statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.cover import total
 from bench.quantities import Absent, Quantity
 from bench.record import CaseRecord, Window
 from bench.records import Journal
 from bench.statistics import Interval, Verdict, mean_interval, ratio_interval
-from bench.window import total
 
 
 @dataclass(frozen=True, slots=True)

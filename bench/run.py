@@ -1,6 +1,7 @@
 """What a run is: its settings, its first record, and its journal, a new one or a resumed one."""
 
 import dataclasses
+import re
 import secrets
 import shlex
 import sys
@@ -56,7 +57,7 @@ class Settings:
 
     def as_record(self) -> dict[str, Any]:
         """The settings that shape the numbers, for the journal."""
-        meters = None if self.meters is None else list(self.meters)
+        meters = None if self.meters is None else [without_passwords(m) for m in self.meters]
         return {
             "profile": self.profile,
             **dataclasses.asdict(self.schedule),
@@ -65,13 +66,22 @@ class Settings:
         }
 
 
+def without_passwords(text: str) -> str:
+    """*text* without what stands before the ``@`` of an address: a journal is shared.
+
+    >>> without_passwords("pytest --joules-meters=plug:http://me:secret@10.0.0.7/x")
+    'pytest --joules-meters=plug:http://10.0.0.7/x'
+    """
+    return re.sub(r"(://)[^/@\s]*@", r"\1", text)
+
+
 def new_run(settings: Settings, instruments: Instruments) -> Run:
     """The first record of a journal: where, when and how it is measured."""
     state = machine.git_state(Path.cwd())
     return Run(
         run_id=secrets.token_hex(3),
         started=records.now(),
-        command=settings.command,
+        command=without_passwords(settings.command),
         settings=settings.as_record(),
         seed=settings.seed,
         git=dataclasses.asdict(state) if state else None,

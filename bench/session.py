@@ -14,6 +14,8 @@ from filelock import BaseFileLock
 
 from bench import hostlock, records
 from bench.compare import Row, compare
+from bench.cover import cover
+from bench.device import device_id
 from bench.discover import plugins
 from bench.instruments import Instruments, open_instruments
 from bench.measure import Schedule, Side, idle, measure_case
@@ -21,7 +23,6 @@ from bench.model_facts import facts, stored_bytes
 from bench.record import CaseRecord, Discard, End, Note, Run, Window
 from bench.result import Result
 from bench.run import Settings, new_run, open_journal
-from bench.window import cover
 from bench.workload import BASELINE, Case, Loop, Quality, Variant, baseline_of
 
 
@@ -69,6 +70,7 @@ class Session:
             undo.callback(lock.release)
             instruments = open_instruments(settings.meters, environment)
             undo.callback(instruments.close)
+            instruments.device = device
             if settings.require_measured and not cover(instruments.channels, device):
                 raise NothingMeasuresError(instruments.why_not_measured())
             run = new_run(settings, instruments)
@@ -95,7 +97,7 @@ class Session:
 
     def seconds_per_case(self) -> float:
         """About how long a case takes here, s."""
-        return self.settings.schedule.seconds_per_case(self.instruments.channels)
+        return self.settings.schedule.seconds_per_case(self.instruments.summed)
 
     def measure(
         self,
@@ -283,19 +285,3 @@ def prepare(
     threads = variant.workload.threads
     loop: Loop = found[runtime].target(variant.model, inputs, device=device, threads=threads)
     return loop
-
-
-def device_id(device: str) -> str:
-    """``cuda:<uuid>`` for a GPU, so that its meter is found by UUID; the name itself for a CPU.
-
-    Raises:
-        ValueError: The device is unknown or not there.
-    """
-    if device == "cpu":
-        return device
-    import torch
-
-    from bench.runtimes.eager import torch_device
-
-    where = torch_device(device, torch.cuda.device_count())
-    return f"cuda:GPU-{torch.cuda.get_device_properties(where).uuid}"

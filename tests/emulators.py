@@ -1,7 +1,7 @@
 """Sensors of machines that are not here, in virtual time, driven by a power that is known exactly.
 
-Each follows shared/counters.md §1 and §2: the energy of any window is the integral of a
-`PowerTrace`, and what a counter shows is that energy held to its refresh, in whole steps, wrapped.
+Each follows shared/counters.md §1 and §2: the energy of any window is the integral of a `Power`,
+and what a counter shows is that energy held to its refresh, in whole steps, wrapped.
 """
 
 # ruff: noqa: N802, N818 - the names are those of the libraries that are stood for
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from bench.meter import Meter, Reading, Status
 from bench.meters.replay import PowerTrace
@@ -20,6 +20,14 @@ from bench.window import ChannelEnergy, channel_energy
 
 COUNTS = 2**32
 ESU14, ESU16, SERVER_DRAM, PSYS = 61035, 15258, 15300, 10**9
+TRUE_UNITS_NJ: Mapping[int, float] = {ESU14: 1e9 / 2**14, ESU16: 1e9 / 2**16}
+"""What the hardware counts in, where the driver's unit is cut to whole nJ."""
+
+
+class Power(Protocol):
+    """P(t) by its integral: `PowerTrace`, or `known_power.KnownPower`."""
+
+    def energy(self, t0_s: float, t1_s: float, /) -> float: ...
 
 
 class VirtualClock:
@@ -42,19 +50,24 @@ def steady(watts: float) -> PowerTrace:
 
 @dataclass
 class Count:
-    """A register: energy in steps, refreshed every *hold_ns*, counted modulo *wrap*."""
+    """A register: energy in steps, refreshed every *hold_ns*, counted modulo *wrap*.
 
-    power: PowerTrace
+    It counts in *true_unit_nj*, and what the driver prints of it is in whole *unit_nj*: the same
+    unless said otherwise, and on real hardware a few millionths apart, see `TRUE_UNITS_NJ`.
+    """
+
+    power: Power
     unit_nj: int
     hold_ns: int = 1_000_000
     phase_ns: int = 0
     start: int = 1_000_000_000
     wrap: int | None = COUNTS
+    true_unit_nj: float | None = None
 
     def at(self, now_ns: int) -> int:
         tick_ns = (now_ns - self.phase_ns) // self.hold_ns * self.hold_ns + self.phase_ns
         energy_j = self.power.energy(0, max(0, tick_ns) / 1e9)
-        count = self.start + int(energy_j * 1e9 / self.unit_nj)
+        count = self.start + int(energy_j * 1e9 / (self.true_unit_nj or self.unit_nj))
         return count if self.wrap is None else count % self.wrap
 
     @property

@@ -3,16 +3,19 @@
 import json
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from virtual import Clock, KnownMeter, steady
 
 from bench.cli import main
-from bench.command import measure_command
+from bench.command import Outcome, measure_command
 from bench.instruments import Instruments
-from bench.meter import Channel
+from bench.meter import Channel, Reading, Status, Unusable
+from bench.quantities import Absent, Kind
+from bench.window import ChannelEnergy, doubts
 
 CONSTANT = {
     "description": "a package at 40 W",
@@ -166,3 +169,72 @@ def test_a_counter_that_wraps_often_is_read_while_the_command_runs() -> None:
     measure_command([PYTHON, "-c", "import time; time.sleep(0.3)"], Instruments((meter,)))
 
     assert meter.reads > 2
+
+
+GAUGE = Channel(
+    "board/0", "board", Kind.SAMPLED, "board-dc", 0.01, 0.001, None, 100.0, "a test", unit="W"
+)
+
+
+@dataclass
+class Gauge:
+    every: Callable[[], None] = lambda: None
+    channels: tuple[Channel, ...] = (GAUGE,)
+    name: str = "gauge"
+    unusable: tuple[Unusable, ...] = ()
+    children_cpu_s: float = 0.0
+
+    def read(self) -> tuple[Reading, ...]:
+        self.every()
+        now = time.monotonic_ns()
+        return (Reading(GAUGE.id, now, time.monotonic_ns(), 50.0),)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_an_interrupt_while_meters_are_awaited_does_not_lose_the_outcome() -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    instruments = Instruments((Gauge(),), sleep=interrupted)
+    program = "import sys, time; time.sleep(0.05); sys.exit(7)"
+
+    outcome = measure_command([PYTHON, "-c", program], instruments)
+
+    assert outcome.exit_code == 7
+    assert outcome.duration_s > 0.05
+
+
+def test_an_interrupt_goes_to_the_command_and_not_to_the_measurement() -> None:
+    program = "import os, signal; os.kill(os.getppid(), signal.SIGINT)"
+
+    assert measure_command([PYTHON, "-c", program], Instruments()).exit_code == 0
+
+
+def test_the_command_can_be_interrupted_as_if_it_were_alone() -> None:
+    program = "import signal, sys; sys.exit(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+
+    assert measure_command([PYTHON, "-c", program], Instruments()).exit_code == 0
+
+
+def test_the_cpu_time_of_programs_that_meters_run_is_not_the_commands() -> None:
+    def spend() -> None:
+        meter.children_cpu_s += 1.0
+
+    meter = Gauge(spend)
+    outcome = measure_command([PYTHON, "-c", "import time; time.sleep(0.1)"], Instruments((meter,)))
+
+    assert outcome.cpu_seconds < 0.5 - 1.0  # what it did not use itself is taken off
+
+
+def test_a_gap_is_told_with_the_outcome() -> None:
+    gap = ChannelEnergy(
+        "board/0", 100, 0, 900, Kind.SAMPLED, "board-dc", Status.GAP, ""
+    )  # fmt: skip
+    flags = doubts([gap])
+
+    outcome = Outcome(0, 10**9, 0, (GAUGE,), (gap,), Absent("a test"), 0.0, flags)
+
+    assert any("board/0 was not read for too long" in line for line in outcome.lines())
+    assert outcome.as_json()["flags"] == list(flags)

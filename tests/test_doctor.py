@@ -1,16 +1,20 @@
 """The doctor shows what can be measured, and for the rest why not and what to do."""
 
 import json
+import sys
+from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from emulators import FakeNvml, VirtualClock
 from virtual import Clock, KnownMeter, steady
 
 from bench.cli import main
 from bench.doctor import diagnose
 from bench.instruments import Instruments
 from bench.machine import Machine
-from bench.meter import Status, Unusable
+from bench.meter import Channel, Reading, Status, Unusable
 from bench.quantities import Kind
 
 MACHINE = Machine(
@@ -113,3 +117,65 @@ def test_on_a_machine_without_any_source_the_doctor_still_answers(
 
     assert main(["doctor"]) == 0
     assert "powercap" in capsys.readouterr().out
+
+
+def test_require_gpu_wants_a_gpus_own_instrument(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--meters", "replay", "--require", "gpu"]) == 10
+    assert "no instrument of a GPU can be read here" in capsys.readouterr().err
+
+
+def test_require_gpu_is_content_with_a_gpus_counter(tmp_path: Path) -> None:
+    trace = json.loads(files("bench").joinpath("meters/replay.json").read_text())
+    board = {**trace["channels"][0], "id": "gpu/GPU-1/board", "domain": "gpu"}
+    path = tmp_path / "gpu.json"
+    path.write_text(json.dumps({"channels": [{**board, "boundary": "gpu-board"}]}))
+
+    assert main(["doctor", "--meters", f"replay:{path}", "--require", "gpu"]) == 0
+
+
+def test_probing_a_gpu_that_is_not_there_ends_with_10_and_the_fix(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml([], VirtualClock(), {"nvmlInit": 12}))
+
+    assert main(["doctor", "--probe", "gpu"]) == 10
+    assert "install the NVIDIA driver" in capsys.readouterr().err
+
+
+def test_the_tree_shows_what_a_gauge_averages_and_in_what_steps() -> None:
+    gauge = Channel(
+        "board/dc", "board", Kind.SAMPLED, "dc", 0.05, 0.4, None, 30.0, "a test",
+        unit="W", averaging_window_s=1.0,
+    )  # fmt: skip
+
+    text = "\n".join(diagnose(MACHINE, Instruments((Still((gauge,)),))).lines())
+
+    assert "moves every 400 ms · steps of 0.05 W · mean of 1 s" in text
+
+
+@dataclass
+class Still:
+    channels: tuple[Channel, ...]
+    name: str = "still"
+    unusable: tuple[Unusable, ...] = ()
+
+    def read(self) -> tuple[Reading, ...]:
+        return ()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["doctor", "-o", "x.json"], "-o writes what --probe saw"),
+        (["doctor", "--probe", "gpu", "--require", "gpu"], "--probe gpu stands alone"),
+        (["doctor", "--meters", "replay,"], "found an empty name"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err

@@ -4,16 +4,28 @@ import sys
 from types import ModuleType
 
 import pytest
-from emulators import FakeNvml, Gpu, VirtualClock, gpu, holds, joules, steady, window
+from emulators import (
+    Count,
+    FakeNvml,
+    Gpu,
+    NVMLError,
+    VirtualClock,
+    gpu,
+    holds,
+    joules,
+    steady,
+    window,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.cover import cover
 from bench.meter import MeterUnavailable, Status, Unusable
 from bench.meters import nvml
 from bench.meters.nvml import NvmlMeter
 from bench.meters.replay import PowerTrace
 from bench.quantities import Kind
-from bench.window import channel_energy, cover, shortest_block_s
+from bench.window import channel_energy, shortest_block_s
 
 ENERGY = "nvmlDeviceGetTotalEnergyConsumption"
 
@@ -57,7 +69,7 @@ def test_millijoules_become_joules_once_at_the_border() -> None:
     meter, library = opened(gpu("GPU-a", steady(300)))
     library.gpus[0].energy.power = steady(1e-9)
     library.gpus[0].energy.start = 90_000
-    assert meter.read()[0].joules == pytest.approx(90)
+    assert meter.read()[0].value == pytest.approx(90)
     assert meter.channels[0].resolution == 1e-3
 
 
@@ -68,6 +80,7 @@ def test_a_window_of_known_power_gives_the_true_energy() -> None:
     assert holds(energies["gpu/GPU-a/board"], 300 * (t1 - t0))
 
 
+@pytest.mark.failure_mode(10, "nvml")
 def test_a_counter_that_falls_is_a_reset_and_no_wrap() -> None:
     meter, library = opened(gpu("GPU-a", steady(300)))
     (before,) = meter.read()
@@ -108,6 +121,7 @@ def test_memory_size_in_a_name_makes_no_grace_board() -> None:
     assert not opened(board)[0].channels[0].note
 
 
+@pytest.mark.failure_mode(17, "nvml")
 def test_a_sliced_gpu_is_left_out_for_its_counter_is_the_boards() -> None:
     board = gpu("GPU-b", steady(300))
     board.sliced = True
@@ -124,12 +138,18 @@ def test_a_board_that_knows_no_slicing_is_taken_whole() -> None:
     assert len(opened(board)[0].channels) == 1
 
 
+@pytest.mark.failure_mode(17, "nvml")
+@pytest.mark.failure_mode(18, "nvml")
+@pytest.mark.failure_mode(20, "nvml")
 @pytest.mark.parametrize(
     ("function", "code", "status"),
     [
         (ENERGY, 3, Status.NOT_SUPPORTED),  # Jetson, Pascal and older
         (ENERGY, 13, Status.NOT_SUPPORTED),
         (ENERGY, 15, Status.LOST),
+        (ENERGY, 16, Status.LOST),
+        (ENERGY, 999, Status.LOST),
+        (ENERGY, 18, Status.UNAVAILABLE),
         ("nvmlDeviceGetMigMode", 999, Status.LOST),
         ("nvmlDeviceGetHandleByIndex", 4, Status.PERMISSION),
         ("nvmlDeviceGetHandleByIndex", 17, Status.PERMISSION),
@@ -148,6 +168,7 @@ def test_a_gpu_that_fails_when_opened_is_left_out_and_others_go_on(
     assert left_out(meter).fix
 
 
+@pytest.mark.failure_mode(18, "nvml")
 @pytest.mark.parametrize(("code", "status"), [(15, Status.LOST), (10, Status.ERROR)])
 def test_a_gpu_that_is_lost_while_read_has_no_joules_and_others_go_on(
     code: int, status: Status
@@ -155,17 +176,28 @@ def test_a_gpu_that_is_lost_while_read_has_no_joules_and_others_go_on(
     meter, library = opened(gpu("GPU-a", steady(300)), gpu("GPU-b", steady(300)))
     library.gpus[0].errors = {ENERGY: code}
     lost, alive = meter.read()
-    assert (lost.joules, lost.status) == (None, status)
+    assert (lost.value, lost.status) == (None, status)
     assert lost.reason
-    assert alive.joules is not None
+    assert alive.value is not None
 
 
+@pytest.mark.failure_mode(16, "nvml")
+def test_a_counter_that_reads_zero_is_no_counter() -> None:
+    nothing = gpu("GPU-a", steady(0))
+    nothing.energy.start = 0
+    error = refused(nothing)
+    assert error.status is Status.NOT_SUPPORTED
+    assert "it reads 0, which stands for no value" in error.absent.reason
+
+
+@pytest.mark.failure_mode(11, "nvml")
 def test_a_counter_of_zero_that_never_moves_is_stale() -> None:
     error = refused(gpu("GPU-a", steady(0)))
     assert error.status is Status.STALE
     assert "stood still for 2 s" in error.absent.reason
 
 
+@pytest.mark.failure_mode(19, "nvml")
 @pytest.mark.parametrize(
     ("code", "fix"),
     [
@@ -179,10 +211,13 @@ def test_a_counter_of_zero_that_never_moves_is_stale() -> None:
 )
 def test_a_library_that_does_not_start_names_its_cause_and_fix(code: int, fix: str) -> None:
     error = refused(nvmlInit=code)
+    statuses = {4: Status.PERMISSION, 999: Status.LOST}
+    assert error.status is statuses.get(code, Status.UNAVAILABLE)
     assert error.absent.reason == f"NVML does not start: NVML code {code}"
     assert fix in error.absent.fix
 
 
+@pytest.mark.failure_mode(17, "nvml")
 def test_a_jetson_whose_energy_is_not_supported_is_unavailable() -> None:
     orin = gpu("GPU-a", steady(30))
     orin.errors = {ENERGY: 3, "nvmlDeviceGetMigMode": 3}
@@ -191,10 +226,58 @@ def test_a_jetson_whose_energy_is_not_supported_is_unavailable() -> None:
     assert "power rails" in error.absent.fix
 
 
+@pytest.mark.failure_mode(11, "nvml")
+def test_a_counter_that_stops_moving_is_stale_and_names_the_driver() -> None:
+    meter, library = opened(gpu("GPU-a", steady(300)), gpu("GPU-b", steady(300)))
+    library.gpus[0].energy = Count(steady(0), 1_000_000, start=9_000_000, wrap=None)
+    meter.read()
+    energies, t0, t1 = window(meter, library.clock, 5)
+    stuck = energies["gpu/GPU-a/board"]
+    assert (stuck.joules, stuck.status) == (None, Status.STALE)
+    assert "is the driver alive?" in stuck.reason
+    assert joules(energies["gpu/GPU-b/board"]) == pytest.approx(300 * (t1 - t0), rel=0.03)
+
+
+@pytest.mark.failure_mode(12, "nvml")
+def test_a_counter_that_holds_longer_than_when_it_was_probed_has_a_wider_bound() -> None:
+    meter, library = opened(gpu("GPU-a", steady(300), hold_s=0.02))
+    library.gpus[0].energy.hold_ns = 150_000_000
+    energies, t0, t1 = window(meter, library.clock, 4, every_s=0.05)
+    energy = energies["gpu/GPU-a/board"]
+    assert energy.status is Status.HELD
+    assert holds(energy, 300 * (t1 - t0))
+
+
+@pytest.mark.failure_mode(26, "nvml")
+def test_a_window_shorter_than_the_refresh_is_too_short_and_says_how_long_one_must_be() -> None:
+    meter, library = opened(gpu("GPU-a", steady(300), hold_s=0.1))
+    energies, _, _ = window(meter, library.clock, 0.05)
+    energy = energies["gpu/GPU-a/board"]
+    assert (energy.joules, energy.status) == (None, Status.TOO_SHORT)
+    assert "give it at least 5" in energy.reason
+
+
+@pytest.mark.failure_mode(17, "nvml")
+@pytest.mark.parametrize("visible", ["MIG-4c2e", "GPU-a,MIG-GPU-a/1/0", " MIG-4c2e "])
+def test_a_session_that_sees_a_slice_is_refused_before_anything_is_opened(visible: str) -> None:
+    with pytest.raises(MeterUnavailable, match="no slice has an energy counter") as caught:
+        nvml.open_meter({"CUDA_VISIBLE_DEVICES": visible})
+    assert caught.value.status is Status.NOT_SUPPORTED
+    assert "unset CUDA_VISIBLE_DEVICES" in caught.value.absent.fix
+
+
+def test_whole_gpus_in_cuda_visible_devices_are_no_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml([], VirtualClock(), {"nvmlInit": 9}))
+    for visible in ("0,1", "GPU-a", ""):
+        with pytest.raises(MeterUnavailable, match="NVML does not start"):
+            nvml.open_meter({"CUDA_VISIBLE_DEVICES": visible})
+
+
 def test_a_machine_whose_gpus_cannot_be_counted_is_unavailable() -> None:
     assert refused(nvmlDeviceGetCount=999).status is Status.LOST
 
 
+@pytest.mark.failure_mode(1, "nvml")
 def test_a_driver_without_any_gpu_is_unavailable_with_reason() -> None:
     assert refused().absent.reason == "NVML starts, and lists no GPU"
 
@@ -206,6 +289,17 @@ def test_closing_a_meter_twice_ends_the_library_once() -> None:
     meter.close()
     assert library.open == 0
     assert len(meter.channels) == 1
+    assert meter.read() == ()
+
+
+def test_a_driver_that_is_gone_when_the_meter_closes_is_no_fault() -> None:
+    meter, library = opened(gpu("GPU-a", steady(300)))
+
+    def shut() -> None:
+        raise NVMLError(1)
+
+    library.nvmlShutdown = shut  # type: ignore[method-assign]
+    meter.close()
     assert meter.read() == ()
 
 

@@ -371,6 +371,7 @@ def test_replayed_power_gives_measured_rows_that_hold_the_true_energy(
     outcome = run(project, "--benchmark", "--joules-meters=replay:trace.json")
 
     outcome.assert_outcomes(passed=2)
+    outcome.stdout.fnmatch_lines(["*energy: cpu/0/package + cpu/0/dram (measured)"])
     journal = read(journals(results)[0])
     for window in journal.windows:
         package, dram = window.energy

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from emulators import LAYOUTS, FakePyrapl, Powercap, Z, holds, joules, window
+from emulators import ESU14, ESU16, LAYOUTS, FakePyrapl, Powercap, Z, holds, joules, window
 
 from bench.discover import plugins
 from bench.meter import MeterUnavailable, Status
@@ -66,45 +66,86 @@ def test_microjoules_become_joules_once_at_the_border(tmp_path: Path) -> None:
     fake = library(tmp_path)
     meter = opened(fake)
     fake.machine.read_faults["intel-rapl:0"] = b"90000000\n"
-    assert meter.read()[0].joules == 90
+    assert meter.read()[0].value == 90
 
 
+@pytest.mark.failure_mode(17, "pyrapl")
 def test_minus_one_is_no_value_and_makes_no_channel(tmp_path: Path) -> None:
     meter = opened(library(tmp_path, ["intel-rapl:0", None]))
     assert [channel.id for channel in meter.channels] == ["cpu/0/package"]
 
 
+@pytest.mark.failure_mode(7, "pyrapl")
 def test_minus_one_while_read_has_no_joules_but_a_reason(tmp_path: Path) -> None:
     fake = library(tmp_path)
     meter = opened(fake)
     fake.slots = [None, *XEON[1:]]
     missing, *others = meter.read()
-    assert (missing.joules, missing.status) == (None, Status.ERROR)
-    assert missing.reason == "pyRAPL gave -1, which stands for no value"
-    assert all(reading.joules is not None for reading in others)
+    assert (missing.value, missing.status) == (None, Status.ERROR)
+    assert missing.reason.startswith("pyRAPL gave -1, which stands for no value; ")
+    assert all(reading.value is not None for reading in others)
 
 
+@pytest.mark.failure_mode(18, "pyrapl")
+@pytest.mark.failure_mode(29, "pyrapl")
 def test_a_read_that_fails_takes_all_of_its_channels_along(tmp_path: Path) -> None:
     fake = library(tmp_path)
     meter = opened(fake)
     fake.machine.read_faults["intel-rapl:1"] = OSError(errno.ENODEV, "No such device")
     readings = meter.read()
-    assert [reading.joules for reading in readings] == [None] * 4
+    assert [reading.value for reading in readings] == [None] * 4
     assert {reading.status for reading in readings} == {Status.LOST}
+    assert readings[0].reason == (
+        "pyRAPL: the zone is gone or hidden (No such device);"
+        " was the module unloaded, the CPU offlined, or /sys masked?"
+    )
 
 
+@pytest.mark.failure_mode(11, "pyrapl")
 def test_a_counter_that_stands_still_is_left_out_as_stale(tmp_path: Path) -> None:
     zones = [Z("intel-rapl:0", "package-0"), Z("intel-rapl:0:0", "dram", watts=0)]
     meter = opened(FakePyrapl(Powercap(tmp_path, zones), XEON[:2]))
     assert [channel.id for channel in meter.channels] == ["cpu/0/package"]
     assert meter.unusable[0].what == "cpu/0/dram"
     assert meter.unusable[0].status is Status.STALE
+    assert meter.unusable[0].fix
 
 
+@pytest.mark.failure_mode(7, "pyrapl")
+@pytest.mark.parametrize("text", [b"nan\n", b"inf\n", b"-5\n", b"1e99\n"])
+def test_what_no_counter_can_show_is_an_error(tmp_path: Path, text: bytes) -> None:
+    fake = library(tmp_path)
+    meter = opened(fake)
+    fake.machine.read_faults["intel-rapl:0"] = text
+    reading = meter.read()[0]
+    assert (reading.value, reading.status) == (None, Status.ERROR)
+    assert "which the counter cannot show" in reading.reason
+
+
+def test_units_and_limits_are_those_of_the_route_that_pyrapl_reads(tmp_path: Path) -> None:
+    zones = [
+        Z("intel-rapl:0", "package-0", ESU14, 50),
+        Z("intel-rapl-mmio:0", "package-0", ESU16, 50),
+    ]
+    (channel,) = opened(FakePyrapl(Powercap(tmp_path, zones), ["intel-rapl:0", None])).channels
+    assert channel.wrap == pytest.approx(2**32 * ESU14 / 1e9)
+    assert channel.range == (1.0, 1e9 / 2**14 / ESU14)
+    assert channel.poll_s == pytest.approx(2**32 * ESU14 / 1e9 / (2 * channel.p_max_w))
+
+
+def test_a_socket_that_pyrapl_cannot_read_is_named_by_those_that_it_can(tmp_path: Path) -> None:
+    meter = opened(library(tmp_path, [*XEON[:2], None, None]))
+    assert [channel.id for channel in meter.channels] == ["cpu/0/package", "cpu/0/dram"]
+    boundaries = [channel.boundary for channel in meter.channels]
+    assert boundaries == ["cpu-package of cpu/0 only", "dram of cpu/0 only"]
+
+
+@pytest.mark.failure_mode(1, "pyrapl")
 def test_a_sensor_without_any_counter_is_unavailable(tmp_path: Path) -> None:
     assert "found no package" in refused(library(tmp_path, [None, None])).absent.reason
 
 
+@pytest.mark.failure_mode(5, "pyrapl")
 def test_a_sensor_that_fails_at_its_first_read_is_unavailable(tmp_path: Path) -> None:
     fake = library(tmp_path)
     fake.machine.read_faults["intel-rapl:0"] = OSError(errno.EINVAL, "Invalid argument")
@@ -119,6 +160,9 @@ def test_a_sensor_that_fails_at_its_first_read_is_unavailable(tmp_path: Path) ->
         (FakePyrapl.PyRAPLException(), Status.UNAVAILABLE, "use the meter powercap"),
     ],
 )
+@pytest.mark.failure_mode(1, "pyrapl")
+@pytest.mark.failure_mode(2, "pyrapl")
+@pytest.mark.failure_mode(4, "pyrapl")
 def test_a_sensor_that_cannot_be_made_says_why(
     tmp_path: Path, error: Exception, status: Status, fix: str
 ) -> None:
@@ -133,6 +177,7 @@ def test_it_is_used_only_when_it_is_named() -> None:
     assert plugins("bench.meters", "open_meter")[0]["pyrapl"].opt_in
 
 
+@pytest.mark.failure_mode(19, "pyrapl")
 def test_a_meter_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyRAPL", None)
     with pytest.raises(MeterUnavailable, match="pip install pyRAPL"):
@@ -140,16 +185,19 @@ def test_a_meter_without_its_library_says_what_to_install(monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def redirected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Powercap:
+def redirected(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Powercap:
     """The real pyRAPL with its paths, which it has written into its code, led to a tree."""
     with pyrapl._quiet():
         import pyRAPL.device_api
 
-    machine = Powercap(tmp_path, LAYOUTS["xeon2s"])
-    for cpu in (0, 1):
+    layout, sockets = getattr(request, "param", ("xeon2s", 2))
+    machine = Powercap(tmp_path, LAYOUTS[layout] if layout else [])
+    for cpu in range(2):
         topology = tmp_path / f"devices/system/cpu/cpu{cpu}/topology"
         topology.mkdir(parents=True)
-        (topology / "physical_package_id").write_text(f"{cpu}\n")
+        (topology / "physical_package_id").write_text(f"{cpu % sockets}\n")
     (tmp_path / "devices/system/cpu/present").write_text("0-1\n")
 
     class Live:
@@ -194,6 +242,7 @@ def test_the_real_library_reads_the_counters_of_an_emulated_machine(redirected: 
     assert [file.closed for file in files] == [True] * 4
 
 
+@pytest.mark.failure_mode(2, "pyrapl")
 def test_the_real_library_without_permission_gives_the_fix(redirected: Powercap) -> None:
     import pyRAPL
 
@@ -212,3 +261,28 @@ def test_importing_the_library_logs_nothing_and_adds_no_handler(
         pyrapl.open_meter({}).close()
     assert logging.getLogger().handlers == handlers
     assert not caplog.records
+
+
+@pytest.mark.failure_mode(1, "pyrapl")
+@pytest.mark.failure_mode(4, "pyrapl")
+@pytest.mark.failure_mode(13, "pyrapl")
+@pytest.mark.parametrize("redirected", [("zen1_4die", 1), ("", 1)], indirect=True)
+def test_the_real_library_refuses_dies_and_machines_without_zones(redirected: Powercap) -> None:
+    import pyRAPL
+
+    with pytest.raises(MeterUnavailable, match="use the meter powercap") as caught:
+        PyraplMeter(pyRAPL, root=redirected.root, clock=redirected.clock, cpu=INTEL)
+    assert caught.value.status is Status.UNAVAILABLE
+
+
+@pytest.mark.failure_mode(14, "pyrapl")
+@pytest.mark.parametrize("redirected", [("client", 1)], indirect=True)
+def test_the_real_library_reads_one_route_of_a_machine_with_two(redirected: Powercap) -> None:
+    import pyRAPL
+
+    meter = PyraplMeter(pyRAPL, root=redirected.root, clock=redirected.clock, cpu=INTEL)
+    energies, t0, t1 = window(meter, redirected.clock, 2.0)
+    assert list(energies) == ["cpu/0/package", "cpu/0/dram"]
+    assert holds(energies["cpu/0/package"], 20 * (t1 - t0))
+    assert holds(energies["cpu/0/dram"], 3 * (t1 - t0))
+    meter.close()

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.instruments import Instruments
+from bench.measure import PROFILES
 from bench.meter import Channel, Status, Unusable
 from bench.quantities import Kind
 from bench.record import (
@@ -28,6 +30,7 @@ from bench.record import (
     to_json,
 )
 from bench.records import JournalWriter, frame, journals, read
+from bench.run import Settings, new_run
 from bench.window import ChannelEnergy
 
 SCHEMA = json.loads((files("bench") / "schema/journal-1.json").read_text())
@@ -345,3 +348,15 @@ def test_a_window_that_nothing_can_be_divided_by_is_refused(
 
     with pytest.raises(JournalError, match="line 2: found a window without length or without"):
         read(path)
+
+
+def test_a_password_in_an_address_is_not_written_into_a_journal() -> None:
+    address = "plug:http://me:s3cret@10.0.0.7"
+    settings = Settings(
+        "quick", PROFILES["quick"], meters=(address,), command=f"pytest --joules-meters={address}"
+    )
+
+    line = to_json(new_run(settings, Instruments()))
+
+    assert "s3cret" not in line
+    assert "http://10.0.0.7" in line

@@ -92,7 +92,7 @@ def test_a_counter_is_held_quantised_and_wrapped_like_a_real_one(tmp_path: Path)
     meter = ReplayMeter(written(tmp_path, CHANNEL), clock=clock)
     shown = []
     for _ in range(7):
-        shown.append(meter.read()[0].joules)
+        shown.append(meter.read()[0].value)
         clock.pass_s(0.25)
     # 10 W from 90 J, refreshed every half second, modulo 100 J
     assert shown == [90, 90, 95, 95, 0, 0, 5]

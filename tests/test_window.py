@@ -6,15 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.cover import cover, total
 from bench.meter import Channel, Reading, Status
-from bench.quantities import Absent, Kind, MixedError, Quantity
-from bench.window import (
-    ChannelEnergy,
-    channel_energy,
-    cover,
-    shortest_block_s,
-    total,
-)
+from bench.quantities import Absent, Kind, MixedError, Quantity, contains
+from bench.window import ChannelEnergy, channel_energy, shortest_block_s
 
 SECOND = 1_000_000_000
 
@@ -23,7 +18,7 @@ def channel(name: str = "cpu/0/package", **changes: object) -> Channel:
     """A counter that wraps at 100 J, may draw 20 W, and moves every 10 ms by 1 mJ."""
     plain = Channel(
         id=name,
-        domain=name.rpartition("/")[2],
+        domain="process" if name == "process/cpu" else name.rpartition("/")[2],
         kind=Kind.MEASURED,
         boundary=name.rpartition("/")[2],
         resolution=0.001,
@@ -109,7 +104,7 @@ def test_a_window_shorter_than_one_interval_is_refused_though_it_moved() -> None
 
 
 def test_an_estimate_that_did_not_move_is_too_short_and_no_zero() -> None:
-    found = energy(channel(kind=Kind.ESTIMATED), reading(10, 0), reading(10, 1))
+    found = energy(channel("process/cpu", kind=Kind.ESTIMATED), reading(10, 0), reading(10, 1))
     assert (found.joules, found.status) == (None, Status.TOO_SHORT)
     assert "the estimate did not move in 1 s" in found.reason
 
@@ -121,15 +116,16 @@ def test_an_estimate_refreshed_once_a_second_says_nothing_of_half_a_second() -> 
 
 
 def test_an_estimate_has_the_range_of_its_model_as_bounds() -> None:
-    found = energy(channel(kind=Kind.ESTIMATED, range=(0.25, 4.0)), reading(10, 0), reading(20, 1))
+    guess = channel("process/cpu", kind=Kind.ESTIMATED, range=(0.25, 4.0))
+    found = energy(guess, reading(10, 0), reading(20, 1))
     assert (found.low, found.joules, found.high) == (2.5, 10, 40)
 
 
-def test_the_time_that_readings_enclose_beyond_the_window_lowers_the_bound() -> None:
+def test_the_time_that_readings_enclose_beyond_the_window_is_in_the_bound() -> None:
     readings = [reading(10, 0), reading(35, 2)]
     wide = channel_energy(channel(), readings, SECOND // 10, 2 * SECOND - SECOND // 10)
     assert wide.low == pytest.approx(24.799 - 0.2 * 20)
-    assert wide.high == pytest.approx(25.201)
+    assert wide.high == pytest.approx(25.001)  # the last reading began an interval after the end
 
 
 def test_a_bound_below_zero_is_cut_at_zero() -> None:
@@ -146,7 +142,7 @@ def test_a_reading_that_failed_takes_its_window_with_it() -> None:
 def test_one_reading_is_no_window_and_has_no_energy() -> None:
     found = channel_energy(channel(), [reading(10, 0)], 0, SECOND)
     assert found.status is Status.INVALID
-    assert found.reason == "1 reading, and a window needs two"
+    assert found.reason == "1 reading, and a window needs one before it and one after it"
 
 
 @given(
@@ -269,3 +265,78 @@ def test_an_estimate_that_rises_all_at_once_counts_over_the_whole_window() -> No
     guess = channel("process/cpu", kind=Kind.ESTIMATED, wrap=None, p_max_w=20)
     found = energy(guess, reading(0, 0), reading(0, 60), reading(0, 120), reading(1300, 130))
     assert found.joules == 1300
+
+
+RAIL, INNER = channel("module/vdd_in"), channel("module/vdd_in/vdd_soc")
+
+
+def test_a_cover_has_the_input_of_a_module_and_not_its_rails_beside_it() -> None:
+    assert cover([INNER, RAIL, channel("module/vdd_in/vdd_cpu_gpu_cv")], "cpu") == (RAIL.id,)
+
+
+def test_a_cover_adds_the_rails_of_a_board_that_has_no_common_input() -> None:
+    rails = [channel(f"module/{rail}") for rail in ("vdd_gpu_soc", "vdd_cpu_cv", "vin_sys_5v0")]
+    inner = channel("module/vin_sys_5v0/vddq_vdd2_1v8ao")
+    assert cover([*rails, inner], "cpu") == tuple(rail.id for rail in rails)
+
+
+def test_a_battery_gives_way_to_a_package_and_not_to_a_gpu() -> None:
+    battery = channel("battery/0", kind=Kind.SAMPLED)
+    assert cover([battery, PACKAGE], "") == (PACKAGE.id,)
+    assert cover([battery, ONE], "") == (battery.id,)
+
+
+def test_a_module_gives_way_to_the_socket_inside_it_and_to_no_other() -> None:
+    module, here, there = channel("module/0"), channel("cpu/0/socket"), channel("cpu/1/socket")
+    assert cover([module, here], "cpu") == (here.id,)
+    assert cover([module, there], "cpu") == (module.id, there.id)
+
+
+def test_of_several_modules_none_stands_for_a_gpu_that_may_be_on_another() -> None:
+    modules, cpu = [channel("module/0"), channel("module/1")], channel("cpu/0/socket")
+    assert cover([*modules, cpu, ONE], "cuda:GPU-1") == (cpu.id, ONE.id)
+    assert cover([*modules, cpu], "cuda:GPU-1") == ()
+    assert cover(modules, "cpu") == ("module/0", "module/1")
+    assert cover([modules[0]], "cuda:GPU-1") == ("module/0",)
+
+
+def test_psys_never_stands_for_a_gpu_of_which_nobody_says_that_it_is_inside() -> None:
+    assert cover([PSYS, ONE], "cuda:GPU-1") == (ONE.id,)
+    assert cover([PSYS], "cuda:GPU-1") == ()
+    assert cover([PSYS, ONE], "cpu") == (PSYS.id,)
+
+
+def test_a_battery_gives_way_to_psys_and_to_a_module() -> None:
+    battery = channel("battery/0", kind=Kind.SAMPLED)
+    assert cover([battery, PSYS], "cpu") == (PSYS.id,)
+    assert cover([battery, channel("module/0", kind=Kind.SAMPLED)], "cpu") == ("module/0",)
+
+
+def test_a_sensor_of_unknown_boundary_is_never_added() -> None:
+    assert cover([channel("sensor/ina226-1-0041/power1"), PACKAGE], "") == (PACKAGE.id,)
+
+
+def test_a_total_is_of_one_kind_and_of_the_gpus_own_where_there_is_a_gpu() -> None:
+    sampled = replace(ONE, kind=Kind.SAMPLED)
+    assert cover([PACKAGE, sampled], "") == (PACKAGE.id,)
+    assert cover([PACKAGE, sampled], "cuda:GPU-1") == (sampled.id,)
+
+
+def test_a_second_route_stands_in_where_the_first_is_not_there() -> None:
+    second = channel("cpu/0/package#perf")
+    assert cover([second], "cpu") == (second.id,)
+    assert cover([second, PACKAGE], "cpu") == (PACKAGE.id,)
+
+
+@given(st.permutations([PACKAGE, CORE, DRAM, PSYS, ONE, RAIL, INNER, channel("cpu/0/dram#mmio")]))
+def test_no_member_of_a_cover_contains_another_in_whatever_order_they_were_found(
+    found: list[Channel],
+) -> None:
+    for device in ("cpu", "", "cuda:GPU-1"):
+        chosen = cover(found, device)
+        assert chosen
+        assert overlap_of(chosen) == []
+
+
+def overlap_of(chosen: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(a, b) for a in chosen for b in chosen if a != b and contains(a, b)]

@@ -5,25 +5,25 @@ Set ``JOULES_SYSFS_ROOT`` where the host's ``/sys`` is mounted elsewhere, as in 
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.meter import Channel, Clock, Meter, MeterUnavailable, Reading, Status, Unusable, probe
+from bench.meter import Clock, Meter, MeterUnavailable, Status, probe
 from bench.meters._cpu import AMD_VENDORS, Cpu, this_cpu
-from bench.meters._rapl import (
+from bench.meters._rapl import Scale, describe, energy_j, probe_s, scale, stands_still
+from bench.meters._rapl_counters import Captured, RaplCounters
+from bench.meters._rapl_zones import (
+    BOUNDARIES,
     Identity,
-    Scale,
     Zone,
-    describe,
-    energy_j,
     explain,
     find_zones,
     identity,
-    probe_s,
     read_number,
-    scale,
 )
+
+PRECEDENCE = 10
 
 _TEXT_BYTES = 64  # the longest number has 20 digits
 _MIRROR_J, _MIRROR_SHARE, _MIRROR_RISE = 1.0, 1e-6, 0.1
@@ -41,16 +41,21 @@ def open_meter(environment: Mapping[str, str]) -> Meter:
 @dataclass(frozen=True, slots=True)
 class _Counter:
     zone: Zone
-    what: Identity
     fd: int
     pread: Callable[[int, int, int], bytes]
     scale: Scale
 
+    def __str__(self) -> str:
+        return str(self.zone)
+
     def joules(self) -> float:
-        return energy_j(self.pread(self.fd, _TEXT_BYTES, 0), self.scale.most_uj)
+        return self.energy(self.pread(self.fd, _TEXT_BYTES, 0))
+
+    def energy(self, raw: bytes) -> float:
+        return energy_j(raw, self.scale.most_uj)
 
 
-class PowercapMeter:
+class PowercapMeter(RaplCounters[_Counter]):
     """The energy counters below one sysfs root, each kept open and proved by watching it move.
 
     Args:
@@ -75,118 +80,80 @@ class PowercapMeter:
         pread: Callable[[int, int, int], bytes] = os.pread,
         cpu: Cpu | None = None,
     ) -> None:
-        self._clock, self._opener, self._pread = clock, opener, pread
-        self._cpu = this_cpu() if cpu is None else cpu
-        self._open: list[tuple[Channel, _Counter]] = []
-        self._gaps: set[str] = set()
         zones, unreadable = find_zones(root / "class" / "powercap")
-        self._unusable = list(unreadable)
+        super().__init__(clock, unreadable)
+        self._opener, self._pread = opener, pread
+        self._cpu = this_cpu() if cpu is None else cpu
+        if any(not found.what.startswith("intel-rapl-mmio") for found in unreadable):
+            self._unread = {f"cpu/?/{domain}" for domain in BOUNDARIES}  # nobody knows which
         if not zones and all(found.status is Status.LOST for found in unreadable):
             raise _nothing_found(root, self._cpu, hidden=bool(unreadable))
-        taken: dict[str, Zone] = {}
-        for zone in zones:
-            self._take(zone, taken)
-        self._leave_out_mirrors()
-        if not self._open:
-            first = self._unusable[0]
-            for found in self._unusable:
-                if found.status is Status.PERMISSION:
-                    first = found
-                    break
-            raise MeterUnavailable(f"{first.what}: {first.reason}", first.fix, first.status)
-        self._channels = tuple(self._name_gaps())
+        self._open_all(lambda: self._take_all(zones))
 
-    def _name_gaps(self) -> Iterator[Channel]:
-        """The channels; where a socket of their domain cannot be read, they say which they are.
+    def capture(self) -> Captured:
+        """The text of each counter between two looks at the clock: what runs next to a window.
 
-        A sum over one of two sockets is right for that socket, and must not pass for the machine.
+        What it costs beside those calls alone: reports/read-cost.md. So it is as it is.
         """
-        for channel, _ in self._open:
-            if channel.domain in self._gaps:
-                socket = channel.id.rpartition("/")[0]
-                yield replace(channel, boundary=f"{channel.boundary} of {socket} only")
-            else:
-                yield channel
+        clock, pread = self._clock, self._pread
+        captured: Captured = ()
+        for fd in self._fds:
+            t0 = clock()
+            try:
+                text: bytes | OSError = pread(fd, _TEXT_BYTES, 0)
+            except OSError as error:
+                text = error
+            captured += (t0, text, clock())
+        return captured
 
-    @property
-    def channels(self) -> tuple[Channel, ...]:
-        """The counters that moved when they were watched."""
-        return self._channels
+    def _take_all(self, zones: Iterable[Zone]) -> None:
+        for zone in zones:
+            self._take(zone)
+        self._leave_out_mirrors()
 
-    @property
-    def unusable(self) -> tuple[Unusable, ...]:
-        """Zones that cannot be read, stand still, or count what another one counts."""
-        return tuple(self._unusable)
-
-    def read(self) -> tuple[Reading, ...]:
-        """One reading of each counter; one that fails has a reason, and the others go on."""
-        return tuple(self._reading(channel.id, counter) for channel, counter in self._open)
-
-    def close(self) -> None:
-        """Closes the descriptors."""
-        while self._open:
-            os.close(self._open.pop()[1].fd)
-
-    def _reading(self, channel: str, counter: _Counter) -> Reading:
-        t0 = self._clock()
-        try:
-            joules = counter.joules()
-        except (OSError, ValueError) as error:
-            status, reason, fix = explain(error)
-            reason = f"{counter.zone}: {reason}; {fix}" if fix else f"{counter.zone}: {reason}"
-            return Reading(channel, t0, self._clock(), None, status, reason)
-        return Reading(channel, t0, self._clock(), joules)
-
-    def _refuse(self, zone: Zone, status: Status, reason: str, fix: str = "") -> None:
-        self._unusable.append(Unusable(str(zone), status, reason, fix))
-
-    def _take(self, zone: Zone, taken: dict[str, Zone]) -> None:
+    def _take(self, zone: Zone) -> None:
         """Opens one zone, or says why not."""
         what = identity(zone)
         if what is None:
             reason = f"a domain of the name {zone.name!r} is not known"
             self._refuse(zone, Status.NOT_SUPPORTED, reason)
-        elif what.channel in taken:
-            reason = f"a second route to {what.channel}, which {taken[what.channel]} counts already"
-            self._refuse(zone, Status.NOT_SUPPORTED, reason, "nothing to do: it is counted once")
-        elif what.domain == "core" and self._cpu.vendor in AMD_VENDORS:
+            return
+        first = [counter.zone for channel, counter in self._open if channel.id == what.channel]
+        if what.domain == "core" and self._cpu.vendor in AMD_VENDORS:
             reason = "AMD's core zone counts one core of the package, not their sum"
             self._refuse(zone, Status.NOT_SUPPORTED, reason, "use the package")
-        else:
-            taken[what.channel] = zone
-            self._prove(zone, what)
+        elif first and zone.route == first[0].route:
+            reason = f"a second zone of {what.channel}, which {first[0]} counts already"
+            self._refuse(zone, Status.NOT_SUPPORTED, reason, "nothing to do: it is counted once")
+        elif first:  # what follows # is another route to the same energy, which no sum takes
+            self._prove(zone, what._replace(channel=f"{what.channel}#mmio"))
+        elif not self._prove(zone, what):
+            self._unread.add(what.channel)
 
-    def _prove(self, zone: Zone, what: Identity) -> None:
+    def _prove(self, zone: Zone, what: Identity) -> bool:
         """Keeps a counter that moves while it is watched, and closes one that does not."""
         number_model = scale(read_number(zone.path / "max_energy_range_uj"), what.domain)
         try:
             fd = self._opener(str(zone.path / "energy_uj"), os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            self._gaps.add(what.domain)
             self._refuse(zone, *explain(error))
-            return
-        counter = _Counter(zone, what, fd, self._pread, number_model)
+            return False
+        counter = _Counter(zone, fd, self._pread, number_model)
         longest_s = probe_s(number_model, self._cpu)
         try:
             seen = probe(counter.joules, longest_s=longest_s, clock=self._clock)
+            if seen is None:
+                self._refuse(zone, *stands_still(counter.joules(), longest_s))
         except (OSError, ValueError) as error:
-            self._gaps.add(what.domain)
             self._refuse(zone, *explain(error))
-        else:
-            if seen is not None:
-                channel = describe(
-                    zone,
-                    what,
-                    number_model,
-                    seen=seen,
-                    origin=f"powercap:{zone.path.name}",
-                    cpu=self._cpu,
-                )
-                self._open.append((channel, counter))
-                return
-            reason = f"its counter stood still for {longest_s:g} s while it was watched"
-            self._refuse(zone, Status.STALE, reason, "nothing to do: this part does not feed it")
-        os.close(fd)
+            seen = None
+        if seen is None:
+            os.close(fd)
+            return False
+        origin = f"powercap:{zone.path.name}"
+        channel = describe(zone, what, number_model, seen=seen, origin=origin, cpu=self._cpu)
+        self._open.append((channel, counter))
+        return True
 
     def _leave_out_mirrors(self) -> None:
         """Keeps one of several dies that show the same counter of their package.
@@ -196,8 +163,8 @@ class PowercapMeter:
         """
         dies: dict[str, list[tuple[str, _Counter]]] = {}
         for channel, counter in self._open:
-            socket, dot, _ = channel.id.partition(".")
-            if dot and channel.domain == "package":
+            socket, dot, die = channel.id.partition(".")
+            if dot and die.endswith("/package"):  # and not another route to it
                 dies.setdefault(socket, []).append((channel.id, counter))
         for members in dies.values():
             try:
@@ -205,6 +172,7 @@ class PowercapMeter:
             except (OSError, ValueError) as error:  # then mirrors cannot be told from dies
                 for name, counter in members:
                     self._refuse(counter.zone, *explain(error))
+                    self._unread.add(name)
                     self._drop(name)
                 continue
             for index, (name, counter) in enumerate(members):

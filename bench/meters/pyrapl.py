@@ -6,6 +6,7 @@ only packages and DRAM.
 
 import gc
 import logging
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -16,19 +17,12 @@ from typing import Any
 
 from bench.meter import Channel, Clock, Meter, MeterUnavailable, Reading, Status, Unusable, probe
 from bench.meters._cpu import Cpu, this_cpu
-from bench.meters._rapl import (
-    Identity,
-    Zone,
-    describe,
-    explain,
-    find_zones,
-    identity,
-    probe_s,
-    read_number,
-    scale,
-)
+from bench.meters._rapl import Scale, describe, probe_s, scale, stands_still
+from bench.meters._rapl_counters import name_gaps, nothing_usable
+from bench.meters._rapl_zones import Identity, Zone, explain, find_zones, identity, read_number
 
 OPT_IN = True
+PRECEDENCE = 70
 
 _DOMAINS = ("package", "dram")  # the order of pyRAPL's flat list: socket by socket
 
@@ -73,10 +67,12 @@ class PyraplMeter:
     ) -> None:
         self._clock = clock
         self._sensor = _sensor(library)
-        self._positions: list[tuple[Channel, int]] = []
+        self._positions: list[tuple[Channel, int, Scale]] = []
         self._unusable: list[Unusable] = []
-        found = find_zones(root / "class" / "powercap")[0]
-        zones = {what.channel: (zone, what) for zone in found if (what := identity(zone))}
+        zones: dict[str, tuple[Zone, Identity]] = {}
+        for zone in find_zones(root / "class" / "powercap")[0]:
+            if what := identity(zone):  # the first is that of the MSR, which pyRAPL reads
+                zones.setdefault(what.channel, (zone, what))
         cpu = this_cpu() if cpu is None else cpu
         try:
             for position, value in enumerate(self._sensor.energy()):
@@ -88,9 +84,9 @@ class PyraplMeter:
         if not self._positions:
             self.close()
             nothing = Unusable("pyRAPL", Status.UNAVAILABLE, "it found no package and no DRAM")
-            first = next(iter(self._unusable), nothing)
-            raise MeterUnavailable(f"{first.what}: {first.reason}", first.fix, first.status)
-        self._channels = tuple(channel for channel, _ in self._positions)
+            raise nothing_usable(self._unusable or [nothing])
+        opened = [channel for channel, _, _ in self._positions]
+        self._channels = name_gaps(opened, zones)
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -109,14 +105,16 @@ class PyraplMeter:
             values = self._sensor.energy()
         except (OSError, ValueError) as error:
             t1 = self._clock()
-            status, reason, _ = explain(error)
-            reason = f"pyRAPL: {reason}"
+            status, reason, fix = explain(error)
+            reason = f"pyRAPL: {reason}; {fix}" if fix else f"pyRAPL: {reason}"
             return tuple(
-                Reading(channel.id, t0, t1, None, status, reason) for channel, _ in self._positions
+                Reading(channel.id, t0, t1, None, status, reason)
+                for channel, _, _ in self._positions
             )
         t1 = self._clock()
         return tuple(
-            _reading(channel.id, t0, t1, values[position]) for channel, position in self._positions
+            _reading(channel.id, t0, t1, values[position], number_model)
+            for channel, position, number_model in self._positions
         )
 
     def close(self) -> None:
@@ -129,23 +127,26 @@ class PyraplMeter:
     def _take(self, position: int, zone: Zone, what: Identity, cpu: Cpu) -> None:
         number_model = scale(read_number(zone.path / "max_energy_range_uj"), what.domain)
         longest_s = probe_s(number_model, cpu)
-        seen = probe(self._joules(position), longest_s=longest_s, clock=self._clock)
+        joules = self._joules(position)
+        seen = probe(joules, longest_s=longest_s, clock=self._clock)
         if seen is None:
-            reason = f"its counter stood still for {longest_s:g} s while it was watched"
-            self._unusable.append(Unusable(what.channel, Status.STALE, reason))
+            self._unusable.append(Unusable(what.channel, *stands_still(joules(), longest_s)))
             return
         channel = describe(zone, what, number_model, seen=seen, origin="pyrapl", cpu=cpu)
-        self._positions.append((channel, position))
+        self._positions.append((channel, position, number_model))
 
     def _joules(self, position: int) -> Callable[[], float]:
         return lambda: float(self._sensor.energy()[position]) / 1e6  # pyRAPL gives µJ
 
 
-def _reading(channel: str, t0: int, t1: int, microjoules: float) -> Reading:
-    if microjoules < 0:
+def _reading(channel: str, t0: int, t1: int, microjoules: float, number_model: Scale) -> Reading:
+    most_uj = math.inf if number_model.most_uj is None else number_model.most_uj
+    if 0 <= microjoules <= most_uj:
+        return Reading(channel, t0, t1, microjoules / 1e6)
+    reason = f"pyRAPL gave {microjoules:g} µJ, which the counter cannot show"
+    if microjoules == -1:
         reason = "pyRAPL gave -1, which stands for no value"
-        return Reading(channel, t0, t1, None, Status.ERROR, reason)
-    return Reading(channel, t0, t1, microjoules / 1e6)
+    return Reading(channel, t0, t1, None, Status.ERROR, f"{reason}; see its energy_uj with cat")
 
 
 def _sensor(library: ModuleType) -> Any:  # noqa: ANN401 - the library has no types
