@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from bench import guard
 from bench.cover import cover
 from bench.discover import Broken, Plugin, plugins
 from bench.meter import Channel, Clock, Meter, MeterUnavailable, Reading, Status, Unusable
@@ -34,6 +35,7 @@ class Instruments:
         clock: Monotonic time in ns.
         sleep: Lets time pass, s.
         workers: The threads in which meters were opened; the others get one of their own.
+        watch: Gives the state of the machine, without its GPUs.
         device: Whose energy is wanted, as `bench.cover.cover` takes it; all of it if empty.
         deadline_s: Longest time that a reading may take, s.
     """
@@ -43,6 +45,7 @@ class Instruments:
     clock: Clock = time.monotonic_ns
     sleep: Callable[[float], None] = time.sleep
     workers: tuple[Worker, ...] = ()
+    watch: Callable[[], guard.State] = guard.read
     device: str = ""
     deadline_s: float = READ_DEADLINE_S
     channels: tuple[Channel, ...] = field(init=False)
@@ -94,6 +97,11 @@ class Instruments:
             channel_energy(channel, recording.of(channel.id), t0_ns, t1_ns)
             for channel in self.channels
         )
+
+    def state(self) -> guard.State:
+        """The machine now, with those GPUs whose meters tell of them."""
+        gpus = tuple(gpu for source in self._sources for gpu in source.gpus())
+        return replace(self.watch(), gpus=gpus)
 
     def why_not_measured(self) -> str:
         """Why no instrument can be read here, in one sentence."""

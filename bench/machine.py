@@ -131,20 +131,6 @@ def _turbo(root: Path) -> bool | None:
     return None if boost is None else boost == "1"
 
 
-def foreign_cpu_s(root: Path = Path("/")) -> float | None:
-    """CPU seconds that the whole machine spent busy beyond this process, since boot.
-
-    Two values differ by the work of others in between. None where the kernel does not tell.
-    """
-    fields = (_text(root / "proc/stat") or "").partition("\n")[0].split()
-    if len(fields) < 9 or fields[0] != "cpu":  # noqa: PLR2004 - the nine columns of proc(5)
-        return None
-    user, nice, system, _idle, _iowait, irq, softirq, steal = (int(x) for x in fields[1:9])
-    busy = (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
-    times = os.times()
-    return busy - sum(times[:4])
-
-
 @dataclass(frozen=True, slots=True)
 class GitState:
     """The revision that was measured."""

@@ -145,10 +145,11 @@ class Unusable:
 class Meter(Protocol):
     """An open instrument.
 
-    Three more things are optional. ``prompt = True`` says that a read returns at once: such a
+    Four more things are optional. ``prompt = True`` says that a read returns at once: such a
     meter is read in the measuring thread, any other in a thread of its own with a time limit.
     ``capture()`` and ``decode(captured)`` split `read` in two, so that only the first part runs
-    next to the window. ``flags()`` gives what spoils a window, such as ``throttled: …``.
+    next to the window. ``flags()`` gives what spoils a window, such as ``throttled: …``, and
+    ``gpus()`` the `bench.guard.GpuState` of each GPU: both are asked at both ends of a window.
     """
 
     @property

@@ -141,8 +141,8 @@ class _State:
             pytest.exit(f"joules: {error}", pytest.ExitCode.USAGE_ERROR)
 
     def _settings(self) -> "Settings":
-        from bench.measure import PROFILES
         from bench.run import Settings
+        from bench.schedule import PROFILES
 
         profile, require = _option(self.config, "profile"), _option(self.config, "require")
         if profile not in PROFILES:
@@ -167,13 +167,14 @@ class _State:
         )
 
     def _say_plan(self, session: "Session") -> None:
-        minutes = self.cases * session.seconds_per_case() / 60
+        least, most = session.seconds_per_case()
+        minutes = " to ".join(f"{self.cases * each / 60:.1f}" for each in (least, most))
         summed = session.instruments.summed
         total = " + ".join(channel.id for channel in summed)
         kind = f" ({summed[0].kind})" if summed else ""
         self._say(
-            f"{self.cases} cases × {session.seconds_per_case():.0f} s"
-            f" ≈ {minutes:.1f} min, training not counted;"
+            f"{self.cases} cases × {least:.0f} to {most:.0f} s"
+            f" ≈ {minutes} min, as sure as it takes, training not counted;"
             f" profile {session.settings.profile}; energy: {total or 'not measured'}{kind}"
         )
 
@@ -210,11 +211,18 @@ class _State:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
-        """Skips a test that asserts on a number which was not measured."""
+        """Skips a test that asserts on a number which was not measured.
+
+        Where the journal cannot be written any more, no test goes on as if it could.
+        """
         try:
             yield
         except NotMeasuredError as error:
             pytest.skip(f"{item.name}: {error}")
+        except ValueError as error:
+            if self.session is None or not _is_of_the_journal(error):
+                raise
+            pytest.exit(f"joules: {error}", EXIT_CANNOT_MEASURE)
 
     # -- after them -------------------------------------------------------------------------
 
@@ -227,7 +235,8 @@ class _State:
             self.written = self._finish(self.session, int(exitstatus))
         except Exception as error:  # noqa: BLE001 - whatever it is, pytest's own summary goes on
             self.failure = f"{type(error).__name__}: {error}"
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+            if exitstatus != EXIT_CANNOT_MEASURE:
+                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def _finish(self, session: "Session", exit_status: int) -> tuple[Path, ...]:
         """Ends the journal and writes the report; gives the paths of what there is."""
@@ -266,6 +275,12 @@ class _State:
 
 def _uses_joules(item: pytest.Item) -> bool:
     return FIXTURE in getattr(item, "fixturenames", ())
+
+
+def _is_of_the_journal(error: ValueError) -> bool:
+    from bench.record import JournalError
+
+    return isinstance(error, JournalError)
 
 
 def _is_skipped(item: pytest.Item) -> bool:

@@ -112,6 +112,18 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Begin:
+    """The measuring of a case begins: its windows follow, and in the end its `CaseRecord`.
+
+    A session that goes on with the case after it was cut off writes no second one, unless the
+    workload has another version by then.
+    """
+
+    case: str
+    workload_version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Discard:
     """A block that was thrown away, and why."""
 
@@ -137,10 +149,11 @@ class End:
     counts: Mapping[str, int]
 
 
-Record = Run | CaseRecord | Window | Discard | Note | End
+Record = Run | CaseRecord | Begin | Window | Discard | Note | End
 NAMES: dict[type, str] = {
     Run: "run",
     CaseRecord: "case",
+    Begin: "begin",
     Window: "window",
     Discard: "discard",
     Note: "note",

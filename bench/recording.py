@@ -79,6 +79,16 @@ class Recording:
         """The counter of a source at whose tick a window opens: the one with the widest edge."""
         return set([id_ for id_ in self._ticks if id_ in source.ids.values()][-1:])
 
+    def shift(self, seconds: float) -> None:
+        """Lets time pass between the tick and the window, so that it begins at another phase.
+
+        What answers at once is read again: it has counted since, or shows that it has not.
+        """
+        self._sleep(seconds)
+        for source in self._sources:
+            if source.prompt and source.poll_s is None:
+                self._readings += source.read()
+
     def close(self) -> None:
         """Reads after the window, until its end has been shown."""
         ended = self._clock()

@@ -1,15 +1,18 @@
 """The journal: the only code that opens `results/`.
 
-One JSON object a line, append-only. Windows are flushed as they end; a ``case`` record
-follows its windows and is fsynced, so a case is in the journal wholly or not at all, and a crash
-loses at most what was in flight. The records themselves: `bench.record`.
+One JSON object a line, append-only. A window is handed to the kernel as it ends, so that a kill
+loses at most the one in flight; a ``case`` record follows its windows and is fsynced, so that a
+loss of power costs at most one case. The records themselves: `bench.record`.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
+import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +21,7 @@ from typing import Any, Self
 
 from bench.record import (
     NAMES,
+    Begin,
     CaseRecord,
     Discard,
     End,
@@ -30,7 +34,18 @@ from bench.record import (
     to_json,
 )
 
+ROOM_BYTES = 16 * 2**20
+"""Least space on the disk with which a session begins: hundreds of cases with all their windows."""
+
 RESUMED = "the session was cut off before this line, and resumed after it"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What there is of a case that was not finished: the version of its workload, its windows."""
+
+    workload_version: str
+    windows: tuple[Window, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +53,8 @@ class Journal:
     """A journal that was read.
 
     ``windows`` holds the windows of finished cases and the idle ones; windows of a case whose
-    record is missing (the session was killed) are counted in a note and left out.
+    record is missing (the session was killed) are counted in a note and left out, and stand in
+    ``unfinished`` for the session that goes on with it.
     """
 
     path: Path
@@ -48,10 +64,37 @@ class Journal:
     discards: tuple[Discard, ...] = ()
     notes: tuple[Note, ...] = ()
     end: End | None = None
+    unfinished: Mapping[str, Attempt] = field(default_factory=dict)
 
     def windows_of(self, case: str) -> tuple[Window, ...]:
         """The windows of one case, in order."""
         return tuple(window for window in self.windows if window.case == case)
+
+
+def require_room(folder: Path) -> None:
+    """Makes a folder, and refuses one that cannot take what a session writes.
+
+    Raises:
+        JournalError: It cannot be written, or has less than `ROOM_BYTES` left.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as trial:
+            trial.write(b"\0")
+            trial.flush()
+            os.fsync(trial.fileno())
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise JournalError(_cannot_write(folder, error)) from error
+    if free < ROOM_BYTES:
+        raise JournalError(
+            f"{folder} has {free / 2**20:.1f} MiB left, wanted {ROOM_BYTES / 2**20:.0f} MiB;"
+            " make room, or give another folder with --joules-results"
+        )
+
+
+def _cannot_write(path: Path, error: OSError) -> str:
+    return f"cannot write {path}: {error.strerror}; give another folder with --joules-results"
 
 
 def now() -> str:
@@ -76,17 +119,15 @@ class JournalWriter:
         """A new journal ``<UTC>-<machine>-<run>.jsonl`` in *folder*, with its first record.
 
         Raises:
-            JournalError: The folder or the file cannot be written.
+            JournalError: The folder or the file cannot be written, or there is no room.
         """
         stamp = run.started.replace("-", "").replace(":", "")
         path = folder / f"{stamp}-{run.machine['id']}-{run.run_id}.jsonl"
+        require_room(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            writer = cls(path, path.open("x", encoding="utf-8"))
+            writer = cls(path, path.open("xb", buffering=0))
         except OSError as error:
-            raise JournalError(
-                f"cannot write {path}: {error.strerror}; give another folder with --joules-results"
-            ) from error
+            raise JournalError(_cannot_write(path, error)) from error
         writer.append(run)
         writer.sync()
         return writer
@@ -95,25 +136,46 @@ class JournalWriter:
     def resume(cls, path: Path) -> Self:
         """Goes on with a journal whose session was cut off; a torn last line is cut away.
 
-        A note marks the place: blocks of a case that was in flight before it do not count.
+        A note marks the place.
+
+        Raises:
+            JournalError: It cannot be written, or there is no room.
         """
+        require_room(path.parent)
         whole = path.read_bytes()
         keep = whole.rfind(b"\n") + 1
-        if keep != len(whole):
-            os.truncate(path, keep)
         counts = Counter(json.loads(line)["record"] for line in whole[:keep].splitlines())
-        writer = cls(path, path.open("a", encoding="utf-8"), dict(counts))
+        try:
+            if keep != len(whole):
+                os.truncate(path, keep)
+            writer = cls(path, path.open("ab", buffering=0), dict(counts))
+        except OSError as error:
+            raise JournalError(_cannot_write(path, error)) from error
         writer.append(Note("", RESUMED))
         return writer
 
     def append(self, record: Record) -> None:
-        """Writes one record; a ``case`` and an ``end`` are on the disk when this returns."""
-        self._file.write(to_json(record) + "\n")
-        self._file.flush()
+        """Writes one record; a ``case`` and an ``end`` are on the disk when this returns.
+
+        Raises:
+            JournalError: The disk is full, or gone. The journal ends with a whole line.
+        """
+        line = memoryview((to_json(record) + "\n").encode())
+        whole = os.fstat(self._file.fileno()).st_size
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+            if isinstance(record, CaseRecord | End):
+                self.sync()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file.fileno(), whole)
+            raise JournalError(
+                f"cannot write {self.path}: {error.strerror}; what was measured before is in it:"
+                " make room, and go on with --joules-resume"
+            ) from error
         name = NAMES[type(record)]
         self.counts[name] = self.counts.get(name, 0) + 1
-        if isinstance(record, CaseRecord | End):
-            self.sync()
 
     def sync(self) -> None:
         """Forces what was written to the disk."""
@@ -145,18 +207,18 @@ def read(path: Path) -> Journal:
         JournalError: It is no journal, is damaged, or comes from a newer version.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        whole, _, torn = path.read_bytes().rpartition(b"\n")
+        text = whole.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise JournalError(f"cannot read {path}: {error}") from error
-    records = list(_records(path, text))
+    records = list(_records(path, text, len(torn)))
     if not records or not isinstance(records[0], Run):
         raise JournalError(f"{path} does not begin with a run record; is it a joulebench journal?")
     return _assemble(path, records)
 
 
-def _records(path: Path, text: str) -> Iterator[Record]:
-    lines = text.split("\n")
-    torn = lines.pop()
+def _records(path: Path, text: str, torn: int) -> Iterator[Record]:
+    lines = text.split("\n") if text else []
     for number, line in enumerate(lines, start=1):
         try:
             yield from_json(line)
@@ -168,7 +230,7 @@ def _records(path: Path, text: str) -> Iterator[Record]:
                 " restore the file from git"
             ) from error
     if torn:
-        yield Note("", f"the last line was torn off after {len(torn)} characters and is left out")
+        yield Note("", f"the last line was torn off after {torn} bytes and is left out")
 
 
 def _assemble(path: Path, records: list[Record]) -> Journal:
@@ -178,32 +240,65 @@ def _assemble(path: Path, records: list[Record]) -> Journal:
     windows: list[Window] = []
     discards: list[Discard] = []
     notes: list[Note] = []
-    in_flight: dict[str, list[Window | Discard]] = {}
-    for record in (*records[1:], Note("", RESUMED)):
+    flight = _Flight()
+    for record in records[1:]:
         match record:
             case Window(role="idle"):
                 windows.append(record)
             case Window() | Discard():
-                in_flight.setdefault(record.case, []).append(record)
+                flight.blocks.setdefault(record.case, []).append(record)
+            case Begin():
+                notes += flight.drop([record.case])
+                flight.begun[record.case] = record.workload_version
             case CaseRecord():
-                blocks = in_flight.pop(record.case, [])
+                blocks = flight.blocks.pop(record.case, [])
                 cases[record.case] = record
                 windows += [block for block in blocks if isinstance(block, Window)]
                 discards += [block for block in blocks if isinstance(block, Discard)]
             case Note(text=text) if text == RESUMED:
-                notes += _left_out(in_flight)
-                in_flight.clear()
+                # journals of before there was a begin record measured a cut case anew
+                notes += flight.drop(set(flight.blocks) - set(flight.begun))
             case Note():
-                notes.append(record)
+                notes += [*flight.drop([record.case]), record]
+    unfinished = flight.attempts()
+    notes += flight.drop(list(flight.blocks))
     end = records[-1] if isinstance(records[-1], End) else None
     return Journal(
-        path, run, tuple(cases.values()), tuple(windows), tuple(discards), tuple(notes), end
+        path,
+        run,
+        tuple(cases.values()),
+        tuple(windows),
+        tuple(discards),
+        tuple(notes),
+        end,
+        unfinished,
     )
 
 
-def _left_out(in_flight: Mapping[str, Sequence[Window | Discard]]) -> Iterator[Note]:
-    for case, blocks in sorted(in_flight.items()):
-        yield Note(case, f"{len(blocks)} blocks of a case that was not finished are left out")
+@dataclass
+class _Flight:
+    """Blocks of cases that are not finished yet, and the versions with which they began."""
+
+    blocks: dict[str, list[Window | Discard]] = field(default_factory=dict)
+    begun: dict[str, str] = field(default_factory=dict)
+
+    def drop(self, cases: Iterable[str]) -> list[Note]:
+        """Leaves the blocks of some cases out, and says how many they were."""
+        notes = []
+        for case in sorted(cases):
+            self.begun.pop(case, None)
+            if blocks := self.blocks.pop(case, []):
+                text = f"{len(blocks)} blocks of a case that was not finished are left out"
+                notes.append(Note(case, text))
+        return notes
+
+    def attempts(self) -> dict[str, Attempt]:
+        """What a session can go on with."""
+        return {
+            case: Attempt(version, tuple(b for b in self.blocks[case] if isinstance(b, Window)))
+            for case, version in self.begun.items()
+            if case in self.blocks
+        }
 
 
 def journals(folder: Path) -> list[Path]:

@@ -7,13 +7,24 @@ energy and an estimate of the same case are two numbers, and only the first one 
 import math
 import statistics as stdlib_statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.cover import total
+from bench.pairs import energy_ratio, pairs_of, time_ratio
 from bench.quantities import Absent, Quantity
 from bench.record import CaseRecord, Window
 from bench.records import Journal
-from bench.statistics import Interval, Verdict, mean_interval, ratio_interval
+from bench.statistics import (
+    Interval,
+    Verdict,
+    half_width,
+    mean_interval,
+    neighbour_correlation,
+)
+
+_ROLES = {"baseline", "variant", "control"}
+IDLE_DRIFT = 0.2
+"""Most by which the idle power may change in a session that still has net energies, as a share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,7 @@ class Row:
         discards: How many blocks were thrown away.
         flagged: How many of its windows carry a flag.
         margins: The smallest differences that count for it.
+        noisy: Whether the ratio's interval is wider than the run aimed at, with all its pairs.
         energy_verdict: What the energy says.
         time_verdict: What the time says; it never stands for the energy.
     """
@@ -74,6 +86,7 @@ class Row:
     discards: int
     flagged: int
     margins: Margins
+    noisy: bool = False
     energy_verdict: Verdict = Verdict.NOT_MEASURED
     time_verdict: Verdict = Verdict.NOT_MEASURED
 
@@ -94,29 +107,36 @@ def row_of(journal: Journal, case: CaseRecord, ids: Sequence[str], idle: Quantit
     """
     windows = journal.windows_of(case.case)
     own = own_windows(case, windows)
-    pairs = _pairs(windows)
-    energy = _per_sample(own, lambda w: total(w.energy, ids))
+    pairs = pairs_of(windows)
+    energy = _per_sample(windows, own, lambda w: total(w.energy, ids))
     # the estimate is of the CPU: beside a GPU's work it would be of something else
-    guess = _per_sample(own, _estimate_of) if case.device == "cpu" else Absent("no model")
-    energy_ratio = _energy_ratio(pairs, ids)
-    time_ratio = ratio_interval([(_typical_s(one), _typical_s(other)) for one, other in pairs])
+    guess = _per_sample(windows, own, _estimate_of) if case.device == "cpu" else Absent("no model")
+    ratios = (energy_ratio(pairs, ids), time_ratio(pairs))
     return Row(
         case=case,
         energy=energy,
         net=_net(own, energy, idle),
         estimate=None if isinstance(guess, Absent) else guess,
-        energy_ratio=energy_ratio,
-        time_ratio=time_ratio,
+        energy_ratio=ratios[0],
+        time_ratio=ratios[1],
         latency_p50_s=_median([w.latency_s.p50 for w in own if w.latency_s]),
         latency_p99_s=_median([w.latency_s.p99 for w in own if w.latency_s]),
-        throughput=mean_interval([w.samples / w.seconds for w in own]),
+        throughput=mean_interval(
+            [w.samples / w.seconds for w in own],
+            correlation=_correlation(windows, own, lambda w: w.samples / w.seconds),
+        ),
         power=_power(own, ids),
         quality_change=_quality_change(case),
         windows=len(own),
         discards=sum(discard.case == case.case for discard in journal.discards),
         flagged=sum(bool(window.flags) for window in own),
         margins=Margins(0.0, 0.0, 0.0),
+        noisy=_is_noisy(ratios[0] or ratios[1], journal.run.settings.get("target")),
     )
+
+
+def _is_noisy(ratio: Interval | None, target: float | None) -> bool:
+    return ratio is not None and target is not None and half_width(ratio) > target
 
 
 def own_windows(case: CaseRecord, windows: Sequence[Window]) -> tuple[Window, ...]:
@@ -125,46 +145,47 @@ def own_windows(case: CaseRecord, windows: Sequence[Window]) -> tuple[Window, ..
     return tuple(window for window in windows if window.role in roles)
 
 
-def _pairs(windows: Sequence[Window]) -> list[tuple[Window, Window]]:
-    """(baseline, variant or control) of each pair that has both."""
-    baselines = {w.pair: w for w in windows if w.role == "baseline"}
-    others = {w.pair: w for w in windows if w.role in {"variant", "control"}}
-    return [(baselines[pair], others[pair]) for pair in sorted(baselines) if pair in others]
-
-
-def _typical_s(window: Window) -> float:
-    """The median latency of a window's calls, s: what disturbs single calls does not move it."""
-    return window.latency_s.p50 if window.latency_s else window.seconds / max(window.calls, 1)
-
-
-def _energy_ratio(pairs: Sequence[tuple[Window, Window]], ids: Sequence[str]) -> Interval | None:
-    """Variant ÷ baseline of the energy per sample; every pair counts, or there is no ratio."""
-    values, uncertainties = [], []
-    for one, other in pairs:
-        first, second = total(one.energy, ids), total(other.energy, ids)
-        if isinstance(first, Absent) or isinstance(second, Absent):
-            return None
-        baseline = first.scaled(1 / one.samples, "J/sample")
-        variant = second.scaled(1 / other.samples, "J/sample")
-        if baseline.value <= 0 or variant.value <= 0:
-            return None
-        values.append((1.0, variant.over(baseline)))
-        # a bound of ±a as a rectangular distribution has the standard uncertainty a/√3 (GUM 4.3.7);
-        # the upper end tells a, for the lower one may have been cut off at zero
-        above = [(side.high - side.value) / side.value for side in (baseline, variant)]
-        uncertainties.append(math.hypot(*above) / math.sqrt(3))
-    return ratio_interval(values, type_b=uncertainties)
-
-
 def _per_sample(
-    windows: Sequence[Window], energy: Callable[[Window], Quantity | Absent]
+    windows: Sequence[Window],
+    own: Sequence[Window],
+    energy: Callable[[Window], Quantity | Absent],
 ) -> Quantity | Absent:
-    """Energy per sample over the windows: spread and meter bound both inside the interval."""
-    return _mean_of(windows, energy, lambda w: 1 / w.samples, "J/sample")
+    """Energy per sample over the *own* windows of a case, with interval."""
+
+    def joules(window: Window) -> float:
+        found = energy(window)
+        return math.nan if isinstance(found, Absent) else found.value / window.samples
+
+    correlation = _correlation(windows, own, joules)
+    return _mean_of(own, energy, lambda w: 1 / w.samples, "J/sample", correlation)
 
 
 def _power(windows: Sequence[Window], ids: Sequence[str]) -> Quantity | Absent:
     return _mean_of(windows, lambda w: total(w.energy, ids), lambda w: 1 / w.seconds, "W")
+
+
+def _correlation(
+    windows: Sequence[Window], own: Sequence[Window], value: Callable[[Window], float]
+) -> float:
+    """How much a value of an *own* window correlates with the next, as all windows show it.
+
+    Both sides feel what goes on in the machine: the deviations of each from its own mean, in the
+    order of time, are one series, of which those of one side are a part.
+    """
+    measured = sorted((w for w in windows if w.role in _ROLES), key=lambda w: w.order)
+    values = [value(window) for window in measured]
+    if not own or not all(map(math.isfinite, values)):
+        return 0.0
+    means = {
+        role: math.fsum(v for w, v in zip(measured, values, strict=True) if w.role == role)
+        / sum(w.role == role for w in measured)
+        for role in {w.role for w in measured}
+    }
+    rest = [
+        v / means[w.role] - 1 if means[w.role] else 0.0
+        for w, v in zip(measured, values, strict=True)
+    ]
+    return math.pow(neighbour_correlation(rest, cautious=True), len(measured) / len(own))
 
 
 def _mean_of(
@@ -172,7 +193,9 @@ def _mean_of(
     energy: Callable[[Window], Quantity | Absent],
     factor: Callable[[Window], float],
     unit: str,
+    correlation: float = 0.0,
 ) -> Quantity | Absent:
+    """The mean over windows: spread and meter bound both inside the interval."""
     if not windows:
         return Absent("no window was measured")
     terms = []
@@ -181,7 +204,7 @@ def _mean_of(
         if isinstance(term, Absent):
             return term
         terms.append(term.scaled(factor(window), unit))
-    spread = mean_interval([term.value for term in terms])
+    spread = mean_interval([term.value for term in terms], correlation=correlation)
     half = spread.high - spread.value if spread else 0.0
     low, mean, high = (
         math.fsum(values) / len(terms)
@@ -201,11 +224,31 @@ def _estimate_of(window: Window) -> Quantity | Absent:
 
 
 def idle_power(journal: Journal, ids: Sequence[str]) -> Quantity | Absent:
-    """Power of the waiting system over the cover *ids*, W, from the journal's idle windows."""
-    windows = [window for window in journal.windows if window.role == "idle"]
-    if not windows:
+    """Power of the waiting system over the cover *ids*, W, from the journal's idle windows.
+
+    It was measured before and after the cases and lay in between meanwhile, so the interval spans
+    all of the windows. Where they differ by more than `IDLE_DRIFT`, nobody knows what it was.
+    """
+    powers = []
+    for window in (window for window in journal.windows if window.role == "idle"):
+        power = _power([window], ids)
+        if isinstance(power, Absent):
+            return power
+        powers.append(power)
+    if not powers:
         return Absent("no idle window was measured")
-    return _power(windows, ids)
+    least, most = min(p.value for p in powers), max(p.value for p in powers)
+    if most > (1 + IDLE_DRIFT) * least:
+        return Absent(
+            f"the idle power went from {least:.3g} W to {most:.3g} W in the session",
+            "let the machine come to rest before the run, and end what else it does",
+        )
+    return replace(
+        powers[0],
+        value=math.fsum(p.value for p in powers) / len(powers),
+        low=min(p.low for p in powers),
+        high=max(p.high for p in powers),
+    )
 
 
 def _net(

@@ -12,8 +12,8 @@ from typing import Any
 
 from bench import machine, records
 from bench.instruments import Instruments
-from bench.measure import Schedule
 from bench.record import JournalError, Run
+from bench.schedule import Schedule
 
 PACKAGES = (
     "joulebench",
@@ -100,6 +100,9 @@ def open_journal(settings: Settings, run: Run, say: Callable[[str], None]) -> re
     """
     newest = records.journals(settings.results)[-1:] if settings.resume else []
     for path in newest:
+        if b"\n" not in path.read_bytes():
+            say(f"{path.name} was cut off in its first line")
+            continue
         journal = records.read(path)
         if journal.end is None or journal.end.exit != 0:
             _require_same(journal.run, run, path)

@@ -13,17 +13,21 @@ from typing import Any, Self
 from filelock import BaseFileLock
 
 from bench import hostlock, records
+from bench.block import Side, idle
 from bench.compare import Row, compare
 from bench.cover import cover
 from bench.device import device_id
 from bench.discover import plugins
 from bench.instruments import Instruments, open_instruments
-from bench.measure import Schedule, Side, idle, measure_case
+from bench.measure import measure_case
 from bench.model_facts import facts, stored_bytes
-from bench.record import CaseRecord, Discard, End, Note, Run, Window
+from bench.record import Begin, CaseRecord, Discard, End, Note, Run, Window
 from bench.result import Result
 from bench.run import Settings, new_run, open_journal
+from bench.schedule import Schedule
 from bench.workload import BASELINE, Case, Loop, Quality, Variant, baseline_of
+
+_BOTH_ENDS = 2  # idle windows: before the cases and after them
 
 
 class NothingMeasuresError(RuntimeError):
@@ -45,8 +49,10 @@ class Session:
     _lock: BaseFileLock = field(repr=False)
     say: Callable[[str], None] = field(repr=False)
     _done: dict[str, tuple[CaseRecord, tuple[Window, ...]]] = field(default_factory=dict)
+    _unfinished: dict[str, records.Attempt] = field(default_factory=dict)
     _measured: set[str] = field(default_factory=set)
     _idle: list[Window] = field(default_factory=list)
+    _new: bool = False
     _judged: list[tuple[Variant, Quality]] = field(default_factory=list, repr=False)
 
     @classmethod
@@ -55,8 +61,15 @@ class Session:
         settings: Settings,
         say: Callable[[str], None],
         environment: Mapping[str, str],
+        instruments: Instruments | None = None,
     ) -> Self:
         """Waits for the host, opens the meters and the journal, and measures the idle system.
+
+        Args:
+            settings: What is asked for.
+            say: Is told what there is to say.
+            environment: Environment variables.
+            instruments: Open ones, to use instead of what can be found here.
 
         Raises:
             NothingMeasuresError: An instrument is required and there is none.
@@ -68,7 +81,7 @@ class Session:
         with contextlib.ExitStack() as undo:
             lock = hostlock.acquire(hostlock.lock_path(environment), say)
             undo.callback(lock.release)
-            instruments = open_instruments(settings.meters, environment)
+            instruments = instruments or open_instruments(settings.meters, environment)
             undo.callback(instruments.close)
             instruments.device = device
             if settings.require_measured and not cover(instruments.channels, device):
@@ -88,6 +101,7 @@ class Session:
         journal = records.read(self.writer.path)
         self.run = journal.run
         self._done = {c.case: (c, journal.windows_of(c.case)) for c in journal.cases}
+        self._unfinished = dict(journal.unfinished)
         self._idle = [window for window in journal.windows if window.role == "idle"]
 
     def _measure_idle(self) -> None:
@@ -95,8 +109,8 @@ class Session:
         self._idle.append(window)
         self.writer.append(window)
 
-    def seconds_per_case(self) -> float:
-        """About how long a case takes here, s."""
+    def seconds_per_case(self) -> tuple[float, float]:
+        """About how long a case takes here at least and at most, s."""
         return self.settings.schedule.seconds_per_case(self.instruments.summed)
 
     def measure(
@@ -118,7 +132,7 @@ class Session:
             batch: Samples in *inputs*.
             runtime: What executes it.
             nodeid: The test that asks, for the record.
-            pairs: Pairs of blocks, if not as many as the schedule says.
+            pairs: Just as many pairs of blocks, if not as many as the schedule finds enough.
             progress: Is told between windows what goes on.
 
         Raises:
@@ -135,7 +149,7 @@ class Session:
         else:
             schedule = self.settings.schedule
             if pairs is not None:
-                schedule = dataclasses.replace(schedule, pairs=pairs)
+                schedule = dataclasses.replace(schedule, pairs=pairs, target=None)
             try:
                 record = self._describe(variant, case, inputs, nodeid)
                 self._measure(variant, inputs, record, schedule, progress)
@@ -171,9 +185,10 @@ class Session:
             role = "variant"
             other = prepare(baseline_of(variant.workload), inputs, record.runtime, device)
         sides = (Side("baseline", other, record.batch), Side(role, loop, record.batch))
-        windows: list[Window] = []
+        windows = self._begin(record)
         progress(f"{record.case}  warm-up")
-        for block in measure_case(record.case, sides, schedule, self.instruments, self.run.seed):
+        case, seed = record.case, self.run.seed
+        for block in measure_case(case, sides, schedule, self.instruments, seed, done=windows[:]):
             self.writer.append(block)
             if isinstance(block, Discard):
                 progress(f"{record.case}  block repeated: {block.reason}")
@@ -181,7 +196,16 @@ class Session:
             windows.append(block)
             progress(f"{record.case}  pair {block.pair + 1}")
         self.writer.append(record)
+        self._new = True
         self._done[record.case] = (record, tuple(windows))
+
+    def _begin(self, record: CaseRecord) -> list[Window]:
+        """The windows that a session which was cut off has left of a case; none for a new one."""
+        attempt = self._unfinished.pop(record.case, None)
+        if attempt and attempt.workload_version == record.workload_version:
+            return list(attempt.windows)
+        self.writer.append(Begin(record.case, record.workload_version))
+        return []
 
     def _describe(
         self,
@@ -254,7 +278,7 @@ class Session:
             The journal's path.
         """
         try:
-            if exit_status <= 1:
+            if exit_status <= 1 and (self._new or len(self._idle) < _BOTH_ENDS):
                 self._measure_idle()
             self.writer.append(End(records.now(), exit_status, dict(self.writer.counts)))
         finally:

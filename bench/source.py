@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench import guard
 from bench.meter import Channel, Clock, Meter, Reading, Status
 from bench.worker import Job, Worker
 
@@ -118,6 +119,16 @@ class Source:
             return self._worker.call(self._own_flags, self._deadline_s)
         except TimeoutError:
             return ()  # its readings will say so
+
+    def gpus(self) -> tuple[guard.GpuState, ...]:
+        """The GPUs of the meter as they are now; none if it does not tell, or not in time."""
+        if not hasattr(self.meter, "gpus"):
+            return ()
+        try:
+            found: Sequence[guard.GpuState] = self._worker.call(self.meter.gpus, self._deadline_s)
+        except Exception:  # noqa: BLE001 - a guard that fails guards nothing; readings tell why
+            return ()
+        return tuple(found)
 
     def _own_flags(self) -> tuple[str, ...]:
         try:

@@ -36,7 +36,7 @@ def project(pytester: pytest.Pytester, _loaded: None) -> pytest.Pytester:
     pytester.makeini("[pytest]\njoules_profile = tiny\nfilterwarnings =\n    error\n")
     pytester.makeconftest(
         """
-        from bench.measure import PROFILES, Schedule
+        from bench.schedule import PROFILES, Schedule
 
         PROFILES["tiny"] = Schedule(pairs=2, block_s=0.1, warmup_s=0.02, idle_s=0.02, margin=0.03)
         """

@@ -71,6 +71,9 @@ class Board(Gpu):
     reasons: int = 0
     pids: Sequence[int] = ()
     shows_mw: int | None = None
+    clock_mhz: int = 1500
+    celsius: int = 45
+    limit_mw: int = 700_000
 
     def tick_s(self, now_s: float) -> float:
         """The last refresh."""
@@ -156,6 +159,17 @@ class Nvml(FakeNvml):
         assert isinstance(handle, Board)
         self._call(function, handle)
         return handle
+
+    def nvmlDeviceGetClockInfo(self, handle: Gpu, clock: int) -> int:
+        assert clock == 1, "the clock of the multiprocessors"
+        return self._board(handle, "nvmlDeviceGetClockInfo").clock_mhz
+
+    def nvmlDeviceGetTemperature(self, handle: Gpu, sensor: int) -> int:
+        assert sensor == 0, "the die"
+        return self._board(handle, "nvmlDeviceGetTemperature").celsius
+
+    def nvmlDeviceGetEnforcedPowerLimit(self, handle: Gpu) -> int:
+        return self._board(handle, "nvmlDeviceGetEnforcedPowerLimit").limit_mw
 
     def nvmlDeviceGetHandleByUUID(self, uuid: str) -> Gpu:
         self._call("nvmlDeviceGetHandleByUUID")

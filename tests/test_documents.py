@@ -102,14 +102,15 @@ def test_the_command_that_ci_runs_is_the_one_of_the_readme() -> None:
 
 
 def test_the_profiles_in_the_documents_are_those_of_the_code() -> None:
-    from bench.measure import PROFILES
+    from bench.schedule import PROFILES
 
     text = (ROOT / "docs" / "measuring.md").read_text(encoding="utf-8")
     for name in ("quick", "nightly", "full"):
         schedule = PROFILES[name]
         row = (
             f"| `{name}` | {schedule.pairs} | {schedule.block_s:g} s | {schedule.warmup_s:g} s"
-            f" | {schedule.idle_s:g} s | {100 * schedule.margin:g} % |"
+            f" | {schedule.idle_s:g} s | {100 * schedule.margin:g} %"
+            f" | {100 * (schedule.target or 0):g} % | {schedule.most_pairs} |"
         )
         assert row in text
 

@@ -11,6 +11,7 @@ ROOT = Path(bench.__file__).parent
 FLOORS = {
     "quantities": 0,
     "machine": 0,
+    "guard": 0,
     "discover": 0,
     "meter": 1,
     "workload": 1,

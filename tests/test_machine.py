@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine import fingerprint, foreign_cpu_s, git_state, versions
+from bench.guard import foreign_cpu_s
+from bench.machine import fingerprint, git_state, versions
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import gc
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -9,21 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual import Clock, KnownMeter, Steps, busy_loop, steady
 
+from bench.block import Place, Side, idle, latency_of, measure_window
 from bench.instruments import Instruments
-from bench.measure import (
-    PROFILES,
-    Place,
-    Schedule,
-    Side,
-    idle,
-    latency_of,
-    measure_case,
-    measure_window,
-    warm_up,
-)
+from bench.measure import measure_case
 from bench.meter import Channel, Meter, Reading, Status, Unusable
 from bench.quantities import Kind
 from bench.record import Discard, Window
+from bench.schedule import PROFILES, Schedule
+from bench.warm_up import NOT_STEADY, warm_up
 
 PACKAGE = "cpu/0/package"
 SCHEDULE = Schedule(pairs=6, block_s=0.5, warmup_s=0.3, idle_s=2.0, margin=0.03)
@@ -42,8 +36,8 @@ def sides(clock: Clock, baseline_s: float, variant_s: float) -> tuple[Side, Side
     )
 
 
-def windows_of(blocks: list[Window | Discard]) -> list[Window]:
-    return [block for block in blocks if isinstance(block, Window)]
+def windows_of(blocks: Iterable[Window | Discard]) -> list[Window]:
+    return [b for b in blocks if isinstance(b, Window) and b.role != "warmup"]
 
 
 def test_each_pair_has_both_sides_in_abba_order() -> None:
@@ -102,7 +96,7 @@ def test_without_an_instrument_the_same_time_makes_more_and_shorter_pairs() -> N
         list(measure_case("case", sides(clock, 1e-3, 1e-3), SCHEDULE, instruments, seed=1))
     )
 
-    assert len(blocks) == 2 * 5 * SCHEDULE.pairs
+    assert len(blocks) == 2 * 5 * SCHEDULE.pairs == 2 * SCHEDULE.fit(instruments.summed).pairs
     assert all(block.seconds == pytest.approx(0.1, rel=0.02) for block in blocks)
 
 
@@ -187,17 +181,17 @@ def test_a_block_that_ends_too_early_is_discarded_with_its_reason_and_repeated()
 
 
 def test_a_cold_first_call_decides_nothing_about_the_block_length() -> None:
-    clock = Clock()
+    clock, _, instruments = room(steady(50))
     cold = iter([5.0])
     loop = busy_loop(clock, lambda: next(cold, 1e-3))
 
-    per_call = warm_up(loop, 0.3, clock)
+    window = warm_up("case", Side("variant", loop, 1), SCHEDULE, instruments)
 
-    assert per_call == pytest.approx(1e-3, rel=1e-3)
+    assert window.seconds / window.calls == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_the_warm_up_of_a_slow_model_makes_few_calls() -> None:
-    clock = Clock()
+    clock, _, instruments = room(steady(50))
     calls: list[int] = []
     slow = busy_loop(clock, lambda: 2.0)
 
@@ -205,8 +199,11 @@ def test_the_warm_up_of_a_slow_model_makes_few_calls() -> None:
         calls.append(n)
         return list(slow(n))
 
-    assert warm_up(loop, 0.3, clock) == pytest.approx(2.0)
-    assert calls == [1, 1]
+    window = warm_up("case", Side("variant", loop, 1), SCHEDULE, instruments)
+
+    assert window.seconds / window.calls == pytest.approx(2.0)
+    assert calls == [1, 1, 1]
+    assert any(flag.startswith(NOT_STEADY) for flag in window.flags)
 
 
 def test_a_failed_reading_gives_no_energy_but_status_and_reason() -> None:
@@ -249,9 +246,9 @@ def test_an_exception_in_the_window_brings_the_garbage_collector_back() -> None:
 
 
 def test_an_idle_window_measures_the_waiting_system_for_as_long_as_the_meter_needs() -> None:
-    clock, _, instruments = room(steady(7), update_s=0.1)
+    _, _, instruments = room(steady(7), update_s=0.1)
 
-    window = idle(instruments, 2.0, 0, clock.sleep)
+    window = idle(instruments, 2.0, 0)
 
     assert window.role == "idle"
     assert window.seconds == 5
@@ -278,7 +275,7 @@ def test_the_expected_time_of_a_case_is_what_the_loop_takes() -> None:
     list(measure_case("case", sides(clock, 1e-3, 1e-3), SCHEDULE, instruments, seed=1))
 
     expected = SCHEDULE.seconds_per_case(instruments.channels)
-    assert expected == pytest.approx((clock() - began) / 1e9, rel=0.15)
+    assert expected == pytest.approx([(clock() - began) / 1e9] * 2, rel=0.15)
 
 
 def test_two_routes_to_one_channel_stay_apart_by_the_meters_name() -> None:

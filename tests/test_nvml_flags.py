@@ -8,6 +8,7 @@ import pytest
 from emulated_nvml import OLD_REASONS, PROCESSES, REASONS, Board, Nvml, board, level, machine
 from emulators import VirtualClock
 
+from bench.guard import GpuState
 from bench.meter import Status
 from bench.meters._nvml_flags import Processes
 from bench.meters.nvml import NvmlMeter
@@ -67,6 +68,27 @@ def test_a_gpu_without_channels_has_no_flags(tmp_path: Path) -> None:
     sliced = board("GPU-b", level(300), reasons=0x04, pids=[7], sliced=True)
     processes = machine(tmp_path, {**OURS, 7: 1})
     assert flags(board("GPU-a", level(300)), sliced, processes=processes) == ()
+
+
+# Clock, temperature, power limit
+
+
+def test_the_state_of_a_gpu_is_its_clock_its_temperature_and_its_power_limit() -> None:
+    hot = board("GPU-a", level(300), clock_mhz=1410, celsius=81, limit_mw=350_000)
+    library = Nvml([hot], VirtualClock(500_000))
+
+    (found,) = NvmlMeter(library, clock=library.clock).gpus()
+
+    assert found == GpuState("GPU-a", 1.41e9, 81.0, 350.0)
+
+
+def test_what_a_gpu_does_not_tell_of_its_state_is_unknown() -> None:
+    silent = board("GPU-a", level(300))
+    silent.errors = {"nvmlDeviceGetClockInfo": 3, "nvmlDeviceGetTemperature": 15}
+    absent = ("nvmlDeviceGetEnforcedPowerLimit",)
+    library = Nvml([silent], VirtualClock(500_000), absent=absent)
+
+    assert NvmlMeter(library, clock=library.clock).gpus() == (GpuState("GPU-a"),)
 
 
 # Processes

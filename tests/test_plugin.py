@@ -68,7 +68,7 @@ def test_with_the_flag_a_journal_and_a_report_are_written(
     assert case.case == f"{case.nodeid}/variant/eager/cpu/b1"
     assert case.baseline == f"{case.nodeid}/baseline/eager/cpu/b1"
     roles = Counter(window.role for window in journal.windows)
-    assert roles == {"baseline": 10, "variant": 10, "idle": 2}
+    assert roles == {"warmup": 2, "baseline": 10, "variant": 10, "idle": 2}
     assert journal.end is not None
     assert journal.end.exit == 0
     page = (project.path / "reports" / f"{journal.path.stem}.md").read_text()
@@ -96,7 +96,8 @@ def test_a_model_alone_is_measured_beside_itself(project: pytest.Pytester, resul
     run(project, "--benchmark").assert_outcomes(passed=1)
 
     journal = read(journals(results)[0])
-    assert {window.role for window in journal.windows} == {"baseline", "control", "idle"}
+    roles = {window.role for window in journal.windows}
+    assert roles == {"warmup", "baseline", "control", "idle"}
     assert journal.cases[0].case == journal.cases[0].baseline
 
 
@@ -559,7 +560,7 @@ def test_a_run_that_was_cut_off_is_resumed_and_measures_only_what_is_missing(
     assert path.read_text().startswith(kept)
     journal = read(path)
     assert [case.nodeid.rpartition("::")[2] for case in journal.cases] == ["test_fast", "test_work"]
-    assert len(journal.windows_of(journal.cases[0].case)) == 20
+    assert len(journal.windows_of(journal.cases[0].case)) == 22
     assert journal.end is not None
 
 

@@ -23,7 +23,7 @@ def test_plain():
     pass
 """
 CONFTEST = """
-from bench.measure import PROFILES, Schedule
+from bench.schedule import PROFILES, Schedule
 
 PROFILES["tiny"] = Schedule(pairs=2, block_s=0.1, warmup_s=0.02, idle_s=0.02, margin=0.03)
 """

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.instruments import Instruments
-from bench.measure import PROFILES
 from bench.meter import Channel, Status, Unusable
 from bench.quantities import Kind
 from bench.record import (
@@ -31,6 +30,7 @@ from bench.record import (
 )
 from bench.records import JournalWriter, frame, journals, read
 from bench.run import Settings, new_run
+from bench.schedule import PROFILES
 from bench.window import ChannelEnergy
 
 SCHEMA = json.loads((files("bench") / "schema/journal-1.json").read_text())
@@ -218,7 +218,7 @@ def test_a_torn_last_line_is_dropped_with_a_note(tmp_path: Path, torn: str) -> N
     found = read(path)
 
     assert found.cases == (CASE,)
-    assert f"torn off after {len(torn)} characters" in found.notes[0].text
+    assert f"torn off after {len(torn)} bytes" in found.notes[0].text
 
 
 def test_a_resumed_journal_loses_its_torn_line_and_nothing_else(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_what_is_no_journal_is_refused_by_name(tmp_path: Path) -> None:
     headless = tmp_path / "headless.jsonl"
     headless.write_text(to_json(CASE) + "\n")
     binary = tmp_path / "binary.jsonl"
-    binary.write_bytes(b"\xff\xfe")
+    binary.write_bytes(b"\xff\xfe\n")
 
     for path in (empty, headless):
         with pytest.raises(JournalError, match="does not begin with a run record"):

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 from virtual import Clock, KnownMeter, steady
 
+from bench.block import Place, measure_window
 from bench.instruments import Instruments
-from bench.measure import Place, Schedule, measure_window
 from bench.meter import Channel, Reading, Status, Unusable
 from bench.quantities import Kind
+from bench.schedule import Schedule
 from bench.source import Source
 
 GAUGE = Channel(

@@ -1,6 +1,7 @@
 """Intervals agree with scipy, and verdicts follow from intervals only."""
 
 import math
+import random
 
 import pytest
 from hypothesis import assume, given
@@ -10,7 +11,10 @@ from scipy import stats
 from bench.statistics import (
     Interval,
     Verdict,
+    half_width,
+    is_decided,
     mean_interval,
+    neighbour_correlation,
     pairs_to_decide,
     quantile,
     ratio_interval,
@@ -114,8 +118,6 @@ def test_one_disturbed_pair_of_many_decides_nothing() -> None:
 
 
 def test_the_trimmed_interval_holds_the_truth_in_95_of_100_runs() -> None:
-    import random
-
     source = random.Random(7)
     runs = [
         ratio_interval([(1.0, math.exp(source.gauss(0.1, 0.02))) for _ in range(30)])
@@ -138,10 +140,94 @@ def test_the_pairs_that_would_decide_shrink_the_interval_to_a_decision(
 
     needed = pairs_to_decide(wide, 0.03)
 
+    def half_of(n: int) -> float:
+        kept = n if n < 10 else n - 2 * int(0.2 * n)  # from ten pairs on the mean is trimmed
+        return half * t_quantile(0.95, kept - 1) / t_quantile(0.95, 5) * math.sqrt(6 / n)
+
     assert needed is not None
-    spread = half * math.sqrt(6) / t_quantile(0.95, 5)
-    assert t_quantile(0.95, needed - 1) * spread / math.sqrt(needed) <= wanted
-    assert t_quantile(0.95, needed - 2) * spread / math.sqrt(needed - 1) > wanted
+    assert half_of(needed) <= wanted
+    assert all(half_of(n) > wanted for n in range(6, needed))
+
+
+def series(correlation: float, n: int, source: random.Random) -> list[float]:
+    """Values of mean 0 and spread 1 of which neighbours correlate."""
+    values = [source.gauss(0, 1)]
+    step = math.sqrt(1 - correlation**2)
+    while len(values) < n:
+        values.append(correlation * values[-1] + step * source.gauss(0, 1))
+    return values
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("n", [12, 24, 96])
+def test_the_interval_of_a_mean_holds_it_though_neighbours_correlate(
+    correlation: float, n: int
+) -> None:
+    source = random.Random(11)
+    held = wide = 0
+    for _ in range(1000):
+        values = series(correlation, n, source)
+        found = neighbour_correlation(values, cautious=True)
+        interval = mean_interval(values, correlation=found)
+        plain = mean_interval(values)
+        assert interval is not None
+        assert plain is not None
+        held += interval.low <= 0 <= interval.high
+        wide += plain.low <= 0 <= plain.high
+
+    assert held >= 930
+    assert wide >= 930 or correlation > 0  # without the correlation it would not hold
+    assert wide < 930 or correlation == 0
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("pairs", [6, 12, 24, 48])
+def test_the_interval_of_a_ratio_holds_it_though_neighbours_correlate(
+    correlation: float, pairs: int
+) -> None:
+    source = random.Random(13)
+    held = 0
+    for _ in range(1000):
+        noise = [math.exp(0.01 * value) for value in series(correlation, 2 * pairs, source)]
+        both = []
+        for pair in range(pairs):
+            one, other = noise[2 * pair], noise[2 * pair + 1]
+            both.append((one, 0.9 * other) if pair % 2 else (other, 0.9 * one))
+        ratio = ratio_interval(both)
+        assert ratio is not None
+        held += ratio.low <= 0.9 <= ratio.high
+
+    assert held >= 930
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=0, max_size=40), st.booleans())
+def test_a_correlation_is_a_share(values: list[float], cautious: bool) -> None:
+    assert 0 <= neighbour_correlation(values, cautious=cautious) <= 0.98
+
+
+def test_few_values_show_no_correlation() -> None:
+    assert neighbour_correlation([1.0, 2.0, 3.0, 4.0, 5.0]) == 0
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.6, 0.9])
+def test_the_correlation_of_many_values_is_found(correlation: float) -> None:
+    values = series(correlation, 5000, random.Random(3))
+
+    assert neighbour_correlation(values) == pytest.approx(correlation, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0.60, 0.70, False), (0.69, 0.71, True), (0.99, 1.01, True), (0.965, 0.985, False)],
+)
+def test_more_pairs_are_needed_while_the_interval_is_wide_or_says_nothing(
+    low: float, high: float, expected: bool
+) -> None:
+    ratio = Interval(math.sqrt(low * high), low, high, 6)
+
+    assert is_decided(ratio, 0.03, 0.03) is expected
+    assert half_width(ratio) == pytest.approx(math.log(high / low) / 2)
+    assert not is_decided(None, 0.03, 0.03)
 
 
 def test_a_number_of_pairs_that_nobody_would_run_is_not_named() -> None:

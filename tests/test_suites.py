@@ -75,16 +75,12 @@ def check(journal: Journal, watts: float) -> None:
     (table,) = compare([journal])
     assert table.rows
     for row in table.rows:
-        own = [
-            w for w in journal.windows_of(row.case.case) if w.role != "baseline" or row.is_baseline
-        ]
+        windows = [w for w in journal.windows_of(row.case.case) if w.role != "warmup"]
+        own = [w for w in windows if w.role != "baseline" or row.is_baseline]
         true = sum(watts * w.seconds / w.samples for w in own) / len(own)
         assert holds(row.energy, true)
         assert holds(row.power, watts)
-        each = {
-            (w.pair, w.role == "baseline"): w.seconds / w.samples
-            for w in journal.windows_of(row.case.case)
-        }
+        each = {(w.pair, w.role == "baseline"): w.seconds / w.samples for w in windows}
         logs = [math.log(each[pair, False] / each[pair, True]) for pair, _ in each]
         assert row.energy_ratio is not None
         assert row.energy_ratio.low <= math.exp(sum(logs) / len(logs)) <= row.energy_ratio.high

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.guard import GpuState
 from bench.meters._nvml import Device, NvmlError
 
 _THROTTLES = {
@@ -14,6 +15,8 @@ _THROTTLES = {
     0x40: "HW thermal slowdown",
     0x80: "HW power brake",
 }
+_SM_CLOCK = 1  # NVML_CLOCK_SM
+_DIE = 0  # NVML_TEMPERATURE_GPU
 _FIRST_NAMESPACE = "pid:[4026531836]"  # the kernel's constant PROC_PID_INIT_INO
 
 
@@ -31,6 +34,23 @@ def throttles(device: Device, uuid: str) -> Iterator[str]:
     for bit, reason in _THROTTLES.items():
         if bits & bit:
             yield f"throttled: {reason} ({uuid})"
+
+
+def state(device: Device, uuid: str) -> GpuState:
+    """Clock, temperature and power limit of a GPU now; None for what it does not tell."""
+
+    def told(factor: float, function: str, *arguments: object) -> float | None:
+        try:
+            return factor * int(device.call(function, *arguments))
+        except NvmlError:
+            return None
+
+    return GpuState(
+        uuid,
+        clock_hz=told(1e6, "nvmlDeviceGetClockInfo", _SM_CLOCK),
+        temperature_c=told(1.0, "nvmlDeviceGetTemperature", _DIE),
+        power_limit_w=told(1e-3, "nvmlDeviceGetEnforcedPowerLimit"),
+    )
 
 
 def shared(device: Device, uuid: str, processes: "Processes") -> Iterator[str]:

@@ -8,9 +8,10 @@ import time
 from collections.abc import Mapping
 from types import ModuleType
 
+from bench.guard import GpuState
 from bench.meter import Channel, Clock, Meter, MeterUnavailable, Reading, Status, Unusable
 from bench.meters._nvml import NvmlError, call, explain, explain_start
-from bench.meters._nvml_flags import Processes, shared, throttles
+from bench.meters._nvml_flags import Processes, shared, state, throttles
 from bench.meters._nvml_open import Gpus, Look
 
 PRECEDENCE = 10
@@ -95,6 +96,10 @@ class NvmlMeter:
             for uuid, device in self._gpus.devices.items()
             for flag in (*throttles(device, uuid), *shared(device, uuid, self._processes))
         )
+
+    def gpus(self) -> tuple[GpuState, ...]:
+        """Clock, temperature and power limit of each GPU now."""
+        return tuple(state(device, uuid) for uuid, device in self._gpus.devices.items())
 
     def close(self) -> None:
         """Ends the use of NVML."""

@@ -97,14 +97,18 @@ def holds(row: Row) -> bool:
 
 
 def words(row: Row) -> str:
-    """The verdict as the table's last cell says it; time never stands for energy."""
+    """The verdict as the table's last cell says it; time never stands for energy.
+
+    ``noisy`` stands behind it where all pairs together left the interval wider than asked for.
+    """
+    noisy = ", noisy" if row.noisy else ""
     if row.is_baseline:
-        return "baseline"
+        return f"baseline{noisy}"
     if not isinstance(row.energy, Absent):
-        return str(row.energy_verdict)
+        return f"{row.energy_verdict}{noisy}"
     if row.time_verdict is Verdict.BREAKS_QUALITY:
         return f"{Verdict.NOT_MEASURED}; {row.time_verdict}"
-    return f"{Verdict.NOT_MEASURED}; time: {row.time_verdict}"
+    return f"{Verdict.NOT_MEASURED}; time: {row.time_verdict}{noisy}"
 
 
 def is_share(row: Row) -> bool:

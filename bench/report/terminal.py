@@ -98,7 +98,7 @@ def _cells(
     ratio = findings.ratio_of(row, energy=energy)
     verdict = findings.words(row)
     if not energy and not row.is_baseline:
-        verdict = str(row.time_verdict)
+        verdict = f"{row.time_verdict}{', noisy' if row.noisy else ''}"
     shown = quality(row, share=share).partition(" ")[0]
     p50 = row.latency_p50_s
     return [

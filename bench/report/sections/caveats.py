@@ -7,6 +7,7 @@ from bench.quantities import Absent, Quantity
 from bench.report import blocks, findings, text
 from bench.report.markdown import Report
 from bench.report.sections.trust import largest_load
+from bench.warm_up import NOT_STEADY
 
 ORDER = 80
 _DRIFT = 0.1
@@ -56,6 +57,7 @@ def _noise(table: Table) -> Iterator[str]:
     if load is not None:
         yield f"Other programs kept up to {text.significant(load, 2)} CPU busy in flagged windows."
     yield from _drift(table)
+    yield from _unsteady(table)
     found = findings.control_deviation(table)
     if found and found[0] > table.asked_margin:
         percent = text.significant(100 * found[0], 2)
@@ -63,6 +65,19 @@ def _noise(table: Table) -> Iterator[str]:
             f"**A/A control of {findings.heading(table, [table])} beyond the margin asked for:"
             f" differences smaller than {percent} % mean nothing here.**"
         )
+
+
+def _unsteady(table: Table) -> Iterator[str]:
+    """The sides whose warm-up ended before they were steady."""
+    cases = {row.case.case for row in table.rows}
+    found = dict.fromkeys(
+        window.case
+        for window in table.journal.windows
+        if window.case in cases and any(flag.startswith(NOT_STEADY) for flag in window.flags)
+    )
+    if found:
+        names = ", ".join(text.code(case) for case in found)
+        yield f"Not steady when its pairs began, after the longest warm-up: {names}."
 
 
 def _drift(table: Table) -> Iterator[str]:

@@ -1,5 +1,8 @@
 """How it was measured, as a paragraph to paste into a paper."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from bench.compare import Table
 from bench.quantities import Absent
 from bench.report import blocks, findings, text
@@ -30,10 +33,29 @@ def _energy(table: Table) -> str:
     )
 
 
+def _warm_up(settings: Mapping[str, Any]) -> str:
+    seconds = text.escape(settings.get("warmup_s", "?"))
+    if "target" not in settings:  # a journal of before there was a test for it
+        return f"{seconds} s of warm-up of each side"
+    return f"a warm-up of each side for {seconds} s or until its time and power were steady"
+
+
+def _stop(settings: Mapping[str, Any]) -> str:
+    """When measuring ended, where that was not fixed before."""
+    target = settings.get("target")
+    if target is None:
+        return ""
+    return (
+        " Pairs were added at geometric distances until the half-width of the ratio's interval"
+        f" was {text.significant(100 * target, 2)} % or less and gave a verdict, or the most that"
+        " the profile allows were measured."
+    )
+
+
 def _protocol(table: Table) -> str:
     run = table.journal.run
     cases = {row.case.case for row in table.rows}
-    windows = [window for window in table.journal.windows if window.case in cases]
+    windows = [w for w in table.journal.windows if w.case in cases and w.role != "warmup"]
     counts = sorted({row.time_ratio.n for row in table.rows if row.time_ratio})
     pairs = (
         " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
@@ -48,9 +70,9 @@ def _protocol(table: Table) -> str:
     return (
         f"Baseline and variant alternated in {pairs} pairs of neighbouring windows of at least"
         f" {text.significant(shortest, 2)} s, in seeded ABBA order (seed {run.seed}), after"
-        f" {text.escape(run.settings.get('warmup_s', '?'))} s of warm-up of each side. Values are"
-        f" means over windows with 95 % t intervals. Ratios {what} are taken pair by pair; their"
-        " logarithms are averaged (20 % trimmed from ten pairs on) with 95 % t intervals"
-        f"{bound}. A ratio whose interval lies within 1/{edge} to {edge} is called no gain, one"
-        " whose interval lies beyond it saves or costs."
+        f" {_warm_up(run.settings)}.{_stop(run.settings)} Values are means over windows with 95 %"
+        f" t intervals. Ratios {what} are taken pair by pair; their logarithms are averaged (20 %"
+        f" trimmed from ten pairs on) with 95 % t intervals{bound}. All intervals are widened by"
+        " the correlation that neighbouring windows show. A ratio whose interval lies within"
+        f" 1/{edge} to {edge} is called no gain, one whose interval lies beyond it saves or costs."
     )

@@ -106,7 +106,7 @@ def _percent(share: float) -> str:
 
 def _windows(table: Table) -> str:
     cases = {row.case.case for row in table.rows}
-    windows = [window for window in table.journal.windows if window.case in cases]
+    windows = [w for w in table.journal.windows if w.case in cases and w.role != "warmup"]
     discards = sum(row.discards for row in table.rows)
     flagged = [window for window in windows if window.flags]
     flags = (flag for window in flagged for flag in window.flags)
