@@ -53,6 +53,7 @@ CORRELATION_FROM = 6
 """Fewer values than that do not show whether neighbours correlate."""
 
 _MOST_CORRELATION = 0.98
+_NORMAL_MEDIAN = 0.6745  # half of a normal distribution lies within so many standard deviations
 _LEAST_SHOWN = 0.05  # so little of a spread is left to see that the interval is no use anyway
 
 
@@ -272,13 +273,15 @@ def pairs_to_decide(ratio: Interval, margin: float, confidence: float = 0.95) ->
     Returns:
         The number of pairs, or None beyond ten thousand.
     """
-    wanted = abs(math.log1p(margin) - abs(math.log(ratio.value)))
+    distance = abs(math.log1p(margin) - abs(math.log(ratio.value)))
 
     def half(n: int) -> float:
         kept = n if n < _TRIM_FROM else n - 2 * int(_TRIM * n)
         return t_quantile(confidence, kept - 1) / math.sqrt(n)
 
     spread = half_width(ratio) / half(ratio.n)
+    # the distance is known no better than the ratio: half of what it may be lies beyond this
+    wanted = math.hypot(distance, _NORMAL_MEDIAN * spread / math.sqrt(ratio.n))
     return next((n for n in range(ratio.n, 10_000) if half(n) * spread <= wanted), None)
 
 
