@@ -52,10 +52,9 @@ def measured(
 
 
 def session(
-    model: DeviceModel, ratio: float, schedule: Schedule, seed: int, *, control: bool = True
+    device: SimulatedDevice, ratio: float, schedule: Schedule, seed: int, *, control: bool = True
 ) -> Row:
     """The row of a variant beside its baseline, in a session with an A/A control or without."""
-    device = SimulatedDevice(model, seed)
     works = Work(CALL_S), Work(CALL_S * ratio)
     settings = {"target": schedule.target, "margin": schedule.margin}
     run = Run(
@@ -75,7 +74,7 @@ def joules(work: Work, model: DeviceModel) -> float:
 def coverage(model: DeviceModel, profile: str, seed: int) -> dict[str, Any]:
     """Does a session's interval hold the truth?"""
     schedule, ratio = PROFILES[profile], 0.95
-    row = session(model, ratio, schedule, seed, control=False)
+    row = session(SimulatedDevice(model, seed), ratio, schedule, seed, control=False)
     assert isinstance(row.energy, Quantity)  # noqa: S101 - the device has a counter
     assert row.energy_ratio is not None  # noqa: S101 - and so is there a ratio
     truth = joules(Work(CALL_S * ratio), model)
@@ -93,7 +92,7 @@ def verdicts(ratio: float, profile: str, pairs: int | None, seed: int) -> dict[s
     schedule = PROFILES[profile]
     if pairs is not None:
         schedule = replace(schedule, pairs=pairs, target=None)
-    row = session(NIGHT, ratio, schedule, seed)
+    row = session(SimulatedDevice(NIGHT, seed), ratio, schedule, seed)
     return {"verdict": str(row.energy_verdict)}
 
 
