@@ -1,11 +1,13 @@
 """Pairs of windows, baseline beside variant, and the ratios that they give: pure functions."""
 
 import math
+import statistics as stdlib_statistics
 from collections.abc import Iterable, Sequence
 
 from bench.cover import total
 from bench.quantities import Absent, Quantity
 from bench.record import Window
+from bench.replicates import are_processes, replicates, uncertainty_of_median
 from bench.statistics import Interval, ratio_interval
 
 Pair = tuple[Window, Window]
@@ -22,7 +24,7 @@ def pairs_of(windows: Iterable[Window]) -> list[Pair]:
 
 def time_ratio(pairs: Sequence[Pair]) -> Interval | None:
     """Variant ÷ baseline of the median latency of a call; None for fewer than two pairs."""
-    return ratio_interval([(_typical_s(one), _typical_s(other)) for one, other in pairs])
+    return _interval(pairs, [(_typical_s(one), _typical_s(other)) for one, other in pairs])
 
 
 def energy_ratio(pairs: Sequence[Pair], ids: Sequence[str]) -> Interval | None:
@@ -39,7 +41,20 @@ def energy_ratio(pairs: Sequence[Pair], ids: Sequence[str]) -> Interval | None:
         values.append((1.0, variant.over(baseline)))
         # a bound of ±a as a rectangular distribution has the standard uncertainty a/√3 (GUM 4.3.7)
         uncertainties.append(math.hypot(_half(baseline), _half(variant)) / math.sqrt(3))
-    return ratio_interval(values, type_b=uncertainties)
+    return _interval(pairs, values, uncertainties)
+
+
+def _interval(
+    pairs: Sequence[Pair], values: Sequence[tuple[float, float]], type_b: Sequence[float] = ()
+) -> Interval | None:
+    """The interval over the pairs, or over the medians of the processes if there are several."""
+    processes = [one.process for one, _ in pairs]
+    if are_processes(processes):
+        logs = [math.log(variant / baseline) for baseline, variant in values]
+        logs = replicates(logs, processes, stdlib_statistics.median)
+        values = [(1.0, math.exp(log)) for log in logs]
+        type_b = replicates(type_b, processes, uncertainty_of_median) if type_b else ()
+    return ratio_interval(values, type_b=type_b)
 
 
 def _half(energy: Quantity) -> float:

@@ -14,6 +14,7 @@ from bench.pairs import energy_ratio, pairs_of, time_ratio
 from bench.quantities import Absent, Quantity
 from bench.record import CaseRecord, Window
 from bench.records import Journal
+from bench.replicates import are_processes, replicates
 from bench.statistics import (
     Interval,
     Verdict,
@@ -122,7 +123,7 @@ def row_of(journal: Journal, case: CaseRecord, ids: Sequence[str], idle: Quantit
         latency_p50_s=_median([w.latency_s.p50 for w in own if w.latency_s]),
         latency_p99_s=_median([w.latency_s.p99 for w in own if w.latency_s]),
         throughput=mean_interval(
-            [w.samples / w.seconds for w in own],
+            replicates([w.samples / w.seconds for w in own], [w.process for w in own]),
             correlation=_correlation(windows, own, lambda w: w.samples / w.seconds),
         ),
         power=_power(own, ids),
@@ -170,8 +171,13 @@ def _correlation(
     """How much a value of an *own* window correlates with the next, as all windows show it.
 
     Both sides feel what goes on in the machine: the deviations of each from its own mean, in the
-    order of time, are one series, of which those of one side are a part.
+    order of time, are one series, of which those of one side are a part. Of fresh processes it is
+    that of one process with the next.
     """
+    if are_processes(processes := [window.process for window in own]):
+        own_values = replicates([value(window) for window in own], processes)
+        finite = all(map(math.isfinite, own_values))
+        return neighbour_correlation(own_values) if finite else 0.0
     measured = sorted((w for w in windows if w.role in _ROLES), key=lambda w: w.order)
     values = [value(window) for window in measured]
     if not own or not all(map(math.isfinite, values)):
@@ -204,11 +210,12 @@ def _mean_of(
         if isinstance(term, Absent):
             return term
         terms.append(term.scaled(factor(window), unit))
-    spread = mean_interval([term.value for term in terms], correlation=correlation)
+    values = replicates([term.value for term in terms], [window.process for window in windows])
+    spread = mean_interval(values, correlation=correlation)
     half = spread.high - spread.value if spread else 0.0
     low, mean, high = (
-        math.fsum(values) / len(terms)
-        for values in zip(*((t.low, t.value, t.high) for t in terms), strict=True)
+        math.fsum(ends) / len(terms)
+        for ends in zip(*((t.low, t.value, t.high) for t in terms), strict=True)
     )
     first = terms[0]
     return Quantity(
