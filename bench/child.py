@@ -170,7 +170,8 @@ class Child:
         limit_s = max(self._limit_s, _LONGEST * calls * self._per_call_s)
         with contextlib.suppress(ConnectionError):  # the answer says that it is gone
             wire.send_calls(self._connection, calls)
-        latencies = array("d", bytes(self._answer(f"run {calls} calls", limit_s)))
+        latencies = array("d")
+        latencies.frombytes(self._answer(f"run {calls} calls", limit_s))
         self._per_call_s = (time.monotonic() - began) / calls
         return latencies
 
