@@ -11,6 +11,7 @@ from bench.pairs import window_bounds
 from bench.quantities import Absent, Quantity
 from bench.record import Window
 from bench.records import Journal
+from bench.replicates import are_processes, replicates
 from bench.statistics import mean_interval, neighbour_correlation
 from bench.uncertainty import CLOCK, CLOCK_RATE, Budget, mean_budget
 
@@ -62,7 +63,7 @@ def seconds_per_sample(windows: Sequence[Window], own: Sequence[Window]) -> Budg
         return None
     values = [seconds(window) for window in own]
     clock = [{CLOCK: CLOCK_RATE * value} for value in values]
-    return mean_budget(values, clock, _correlation(windows, own, seconds))
+    return mean_budget(_replicates(own, values), clock, _correlation(windows, own, seconds))
 
 
 def estimate_per_sample(windows: Sequence[Window], own: Sequence[Window]) -> Quantity | Absent:
@@ -80,7 +81,7 @@ def estimate_per_sample(windows: Sequence[Window], own: Sequence[Window]) -> Qua
         terms.append(term.scaled(1 / window.samples, "J/sample"))
     if not terms:
         return Absent("no window was measured")
-    values = [term.value for term in terms]
+    values = _replicates(own, [term.value for term in terms])
     spread = mean_interval(values, correlation=_correlation(windows, own, joules))
     half = spread.high - spread.value if spread else 0.0
     low, value, high = (
@@ -158,7 +159,7 @@ def _mean(
         )
         terms.append(term.scaled(factor(window), unit))
         bounds.append({source: half * factor(window) for source, half in halves.items()})
-    budget = mean_budget([term.value for term in terms], bounds, correlation)
+    budget = mean_budget(_replicates(own, [term.value for term in terms]), bounds, correlation)
     low, high = max(0.0, budget.value - budget.half), budget.value + budget.half
     return Average(replace(terms[0], value=budget.value, low=low, high=high), budget)
 
@@ -170,14 +171,23 @@ def _estimate_of(window: Window) -> Quantity | Absent:
     return total(window.energy, own[:1] or estimates)
 
 
+def _replicates(own: Sequence[Window], values: Sequence[float]) -> list[float]:
+    """The values of the windows, or if several processes ran the mean of each of them."""
+    return replicates(values, [window.process for window in own])
+
+
 def _correlation(
     windows: Sequence[Window], own: Sequence[Window], value: Callable[[Window], float]
 ) -> float:
     """How much a value of an *own* window correlates with the next, as all windows show it.
 
     Both sides feel what goes on in the machine: the deviations of each from its own mean, in the
-    order of time, are one series, of which those of one side are a part.
+    order of time, are one series, of which those of one side are a part. Of fresh processes it is
+    that of one process with the next.
     """
+    if are_processes(window.process for window in own):
+        own_values = _replicates(own, [value(window) for window in own])
+        return neighbour_correlation(own_values) if all(map(math.isfinite, own_values)) else 0.0
     measured = sorted((w for w in windows if w.role in _ROLES), key=lambda w: w.order)
     values = [value(window) for window in measured]
     if not own or not all(map(math.isfinite, values)):

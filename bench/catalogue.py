@@ -1,4 +1,4 @@
-"""Workloads and techniques by name, and the user's own models as workloads."""
+"""Workloads, techniques and runtimes by name, and the user's own models as workloads."""
 
 import functools
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.discover import Plugin, plugins
-from bench.workload import BASELINE, Quality, Variant, Workload, baseline_of
+from bench.workload import BASELINE, Loop, Quality, Variant, Workload, baseline_of
 
 
 def _named(folder: str, required: str, what: str, name: str) -> Plugin:
@@ -43,6 +43,31 @@ def make_variant(technique: str, workload: str, *, seed: int = 0, **level: objec
     plugin = _named("bench.techniques", "apply", "technique", technique)
     variant: Variant = plugin.target(shipped, seed=seed, **level)
     return variant
+
+
+def find_runtime(name: str) -> Plugin:
+    """The runtime of that name.
+
+    Raises:
+        ValueError: There is none; the message lists those that exist.
+    """
+    return _named("bench.runtimes", "prepare", "runtime", name)
+
+
+def prepare(
+    variant: Variant,
+    inputs: Any,  # noqa: ANN401 - a model's input may be anything
+    runtime: str,
+    device: str,
+) -> Loop:
+    """The loop that runs a variant in a runtime on a device.
+
+    Raises:
+        ValueError: No runtime has that name.
+    """
+    target, threads = find_runtime(runtime).target, variant.workload.threads
+    loop: Loop = target(variant.model, inputs, device=device, threads=threads)
+    return loop
 
 
 def adopt_subject(

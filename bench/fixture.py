@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
-from bench.catalogue import adopt_subject, make_variant
+from bench.catalogue import adopt_subject, make_variant, prepare
 from bench.result import Result
-from bench.session import Session, prepare
-from bench.workload import Quality, Variant
+from bench.session import Session
+from bench.wanted import Wanted
+from bench.workload import Case, Loop, Quality, Variant, baseline_of
 
 
 @dataclass
@@ -23,6 +24,8 @@ class Joules:
         session: The open session; None runs everything once and measures nothing.
         progress: Is told between windows what goes on.
         measured: Is given each result, and what tells it from others of the same test.
+        wanted: What this process is to serve, if it is a fresh one of another session.
+        serve: Serves a loop and the version of its workload, and ends the test.
     """
 
     nodeid: str
@@ -33,6 +36,8 @@ class Joules:
     session: Session | None
     progress: Callable[[str], None]
     measured: Callable[[Result, str], None]
+    wanted: Wanted | None = None
+    serve: Callable[[Loop, str], NoReturn] | None = None
     _calls: int = 0
 
     def variant(self, technique: str, workload: str, **level: object) -> Variant:
@@ -87,6 +92,11 @@ class Joules:
             quality=quality,
             unit=self.marked.get("unit"),
         )
+        if self.wanted and self.serve:
+            case = Case(variant.workload.name, variant.label, runtime, self.device, samples)
+            if case.id == self.wanted.case:
+                side = variant if self.wanted.role == "variant" else baseline_of(variant.workload)
+                self.serve(prepare(side, given, runtime, self.device), variant.workload.version)
         if self.session is None:
             prepare(variant, given, runtime, self.device)(1)
             return Result()

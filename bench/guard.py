@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from bench import children
+
 FOREIGN_LOAD = 0.1
 """Busy CPUs beside ours above which a block is disturbed."""
 
@@ -167,9 +169,10 @@ def _on_battery(supplies: Iterable[Path]) -> bool | None:
 
 
 def foreign_cpu_s(root: Path = Path("/")) -> float | None:
-    """CPU seconds that the whole machine spent busy beyond this process, since boot.
+    """CPU seconds that the whole machine spent busy beyond this process and its children.
 
-    Two values differ by the work of others in between. None where the kernel does not tell.
+    They count since boot: two values differ by the work of others in between. None where the
+    kernel does not tell.
     """
     fields = (_text(root / "proc/stat") or "").partition("\n")[0].split()
     if len(fields) < 9 or fields[0] != "cpu":  # noqa: PLR2004 - the nine columns of proc(5)
@@ -177,7 +180,7 @@ def foreign_cpu_s(root: Path = Path("/")) -> float | None:
     user, nice, system, _idle, _iowait, irq, softirq, steal = (int(x) for x in fields[1:9])
     busy = (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
     times = os.times()
-    return busy - sum(times[:4])
+    return busy - sum(times[:4]) - children.cpu_s()
 
 
 def disturbances(before: State, after: State, start: State, seconds: float) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ def measure_case(
     seed: int,
     *,
     done: Sequence[Window] = (),
+    process: int | None = None,
 ) -> Iterator[Window | Discard]:
     """Measures two sides against each other, and yields each block as it ends.
 
@@ -54,21 +55,27 @@ def measure_case(
         seed: Decides which side begins each ABBA group; the case's id goes into it.
         done: Windows of the case that were measured before; what they hold is not measured again.
             In a pair that was cut in two, the missing side is measured after its warm-up.
+        process: Which of several pairs of fresh processes the sides run in: each has its own
+            order and measures the pairs that follow those of the one before. None for this one.
     """
-    source = random.Random(f"{seed}/{case}")  # noqa: S311 - it orders blocks, it keeps no secret
+    key = f"{seed}/{case}" if process is None else f"{seed}/{case}/{process}"
+    source = random.Random(key)  # noqa: S311 - it orders blocks, it keeps no secret
     order = itertools.count(1 + max((window.order for window in done), default=-1))
     measured = list(done)
     with _frozen_heap():
         ready = [warm_up(case, side, schedule, instruments, next(order)) for side in sides]
         yield from ready
         per_call = [window.seconds / window.calls for window in ready]
-        blocks = schedule.fit(instruments.summed, max(per_call))
+        blocks, first = schedule.fit(instruments.summed, max(per_call)), 0
+        if process is not None:
+            blocks = schedule.in_process(instruments.summed)
+            first = process * blocks.pairs
         runner = _Runner(case, sides, blocks, instruments, order, per_call)
         one, other = ({guard.sort_of(flag) for flag in window.flags} for window in ready)
         runner.known = one & other  # what disturbs both is how this machine is
         phases = _phases(source)
         period_s = _period_s(instruments.summed) if schedule.shifted else 0.0
-        for pair, sequence in enumerate(_abba(blocks.pairs, source)):
+        for pair, sequence in enumerate(_abba(blocks.pairs, source), start=first):
             if pair in blocks.looks and is_enough(measured, schedule, instruments.summed):
                 return
             shift_s = next(phases) * period_s

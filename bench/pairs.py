@@ -1,14 +1,19 @@
 """Pairs of windows, baseline beside variant, and the ratios that they give: pure functions."""
 
 import math
+import statistics
 from collections.abc import Iterable, Sequence
 
 from bench.cover import total
 from bench.meter import Channel
 from bench.quantities import Absent
 from bench.record import Window
+from bench.replicates import are_processes, replicates, uncertainty_of_median
 from bench.statistics import log_ratio
 from bench.uncertainty import (
+    CLOCK,
+    EDGES,
+    QUANTISATION,
     Budget,
     bounds_of,
     ratio_bounds,
@@ -31,7 +36,8 @@ def pairs_of(windows: Iterable[Window]) -> list[Pair]:
 
 def time_ratio(pairs: Sequence[Pair]) -> Budget | None:
     """Variant ÷ baseline of the median latency of a call; None for fewer than two pairs."""
-    found = log_ratio([(_typical_s(one), _typical_s(other)) for one, other in pairs])
+    values = [(_typical_s(one), _typical_s(other)) for one, other in pairs]
+    found = log_ratio(_replicates(pairs, values))
     return ratio_budget(found) if found else None
 
 
@@ -53,8 +59,15 @@ def energy_ratio(pairs: Sequence[Pair], channels: Sequence[Channel]) -> Budget |
         values.append((first.value / one.samples, second.value / other.samples))
         halves = window_bounds(one, channels), window_bounds(other, channels)
         bounds.append(ratio_bounds(*halves, (first.value, second.value)))
-    found = log_ratio(values)
-    return ratio_budget(found, bounds, _shift(pairs, channels)) if found else None
+    found = log_ratio(_replicates(pairs, values))
+    if found is None:
+        return None
+    processes = [one.process for one, _ in pairs]
+    by_source = {
+        source: replicates([each[source] for each in bounds], processes, uncertainty_of_median)
+        for source in (QUANTISATION, EDGES, CLOCK)
+    }
+    return ratio_budget(found, by_source, _shift(pairs, channels))
 
 
 def window_bounds(window: Window, channels: Sequence[Channel]) -> dict[str, float]:
@@ -65,6 +78,17 @@ def window_bounds(window: Window, channels: Sequence[Channel]) -> dict[str, floa
         for energy in window.energy
         if energy.channel in known
     )
+
+
+def _replicates(
+    pairs: Sequence[Pair], values: Sequence[tuple[float, float]]
+) -> Sequence[tuple[float, float]]:
+    """The values of the pairs, or if several processes ran the median ratio of each of them."""
+    processes = [one.process for one, _ in pairs]
+    if not are_processes(processes):
+        return values
+    ratios = [variant / baseline for baseline, variant in values]
+    return [(1.0, ratio) for ratio in replicates(ratios, processes, statistics.median)]
 
 
 def _shift(pairs: Sequence[Pair], channels: Sequence[Channel]) -> float:

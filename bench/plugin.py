@@ -9,32 +9,28 @@ import contextlib
 import os
 import shlex
 from collections.abc import Generator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from bench.options import HELP
 from bench.quantities import NotMeasuredError
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
+    from bench.child import Launcher
     from bench.fixture import Joules
     from bench.result import Result
     from bench.run import Settings
     from bench.session import Session
-    from bench.workload import Variant
+    from bench.wanted import Wanted
+    from bench.workload import Loop, Variant
 
 FIXTURE = "joules"
 EXIT_CANNOT_MEASURE = 10
-_HELP = {
-    "profile": ("quick", "How long and how often: quick, nightly or full. Default: quick."),
-    "meters": ("", "Meters that must open, e.g. powercap,nvml. Default: all that can."),
-    "device": ("cpu", "Where the models run: cpu or cuda:0. Default: cpu."),
-    "require": ("", "'measured': refuse to start where no instrument can be read."),
-    "results": ("results", "Where journals go; reports go beside it. Default: results."),
-    "seed": ("0", "Orders the blocks and seeds the techniques. Default: 0."),
-}
 _MARKER = (
     "joules(unit=None, pairs=None): unit of one sample, such as 'image'; pairs of blocks to measure"
 )
@@ -50,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     with contextlib.suppress(ValueError, argparse.ArgumentError):
         group.addoption("--benchmark", action="store_true", dest="joules", help=help_text)
     group.addoption("--joules", action="store_true", dest="joules", help="Same as --benchmark.")
-    for name, (default, text) in _HELP.items():
+    for name, (default, text) in HELP.items():
         metavar = name.upper()
         group.addoption(f"--joules-{name}", dest=f"joules_{name}", metavar=metavar, help=text)
         parser.addini(f"joules_{name}", f"{text} (command line: --joules-{name})", default=default)
@@ -62,8 +58,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the marker, and the plugin's state if this session measures."""
+    """Registers the marker, and the plugin's state; a fresh process of another session is silent.
+
+    It comes before the plugins that open what their options name.
+    """
     config.addinivalue_line("markers", _MARKER)
     state = _State(config)
     if state.measuring and _has_workers(config):
@@ -95,7 +95,8 @@ class _State:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.session: Session | None = None
-        self.measuring = bool(config.getoption("joules"))
+        self.wanted = _wanted(config)
+        self.measuring = bool(config.getoption("joules")) and self.wanted is None
         self.cases = 0
         self.case = 0
         self.variants: dict[object, Variant] = {}
@@ -108,7 +109,11 @@ class _State:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Lets pytest-benchmark count our tests as benchmarks."""
+        """Lets pytest-benchmark count our tests as benchmarks; a fresh process has one test."""
+        if self.wanted is not None:
+            others = [item for item in items if item.nodeid != self.wanted.nodeid]
+            items[:] = [item for item in items if item.nodeid == self.wanted.nodeid]
+            config.hook.pytest_deselected(items=others)
         if not any(_uses_joules(item) for item in items):
             return
         from bench import pytest_bridge
@@ -125,8 +130,10 @@ class _State:
         if config.getoption("benchmark_disable", default=False):
             self.measuring = False
             return
+        from bench.plan import plan
+
         self.session = self._start()
-        self._say_plan(self.session)
+        self._say(plan(self.session, self.cases))
 
     def _start(self) -> "Session":
         from bench.meter import MeterUnavailable
@@ -134,49 +141,31 @@ class _State:
         from bench.session import NothingMeasuresError, Session
 
         try:
-            return Session.start(self._settings(), self._say, os.environ)
+            settings = self._settings()
+            launcher = self._launcher() if settings.processes else None
+            return Session.start(settings, self._say, os.environ, launcher=launcher)
         except (NothingMeasuresError, MeterUnavailable) as error:
             pytest.exit(f"joules: {error}", EXIT_CANNOT_MEASURE)
         except (JournalError, OSError, ValueError) as error:
             pytest.exit(f"joules: {error}", pytest.ExitCode.USAGE_ERROR)
 
     def _settings(self) -> "Settings":
-        from bench.run import Settings
-        from bench.schedule import PROFILES
+        from bench.options import settings
 
-        profile, require = _option(self.config, "profile"), _option(self.config, "require")
-        if profile not in PROFILES:
-            raise ValueError(f"no profile is named {profile}; choose from {', '.join(PROFILES)}")
-        if require not in {"", "measured"}:
-            raise ValueError(f"--joules-require={require}: the only thing to require is 'measured'")
-        asked = _option(self.config, "meters").split(",")
-        meters = tuple(name.strip() for name in asked if name.strip())
-        seed = _option(self.config, "seed")
-        if not seed.lstrip("-").isdigit():
-            raise ValueError(f"--joules-seed={seed}: give a whole number")
-        return Settings(
-            profile=profile,
-            schedule=PROFILES[profile],
-            meters=meters or None,
-            device=_option(self.config, "device"),
-            results=self.config.invocation_params.dir / _option(self.config, "results"),
-            seed=int(seed),
+        invocation = self.config.invocation_params
+        return settings(
+            partial(_option, self.config),
+            folder=invocation.dir,
             resume=bool(self.config.getoption("joules_resume")),
-            require_measured=require == "measured",
-            command=shlex.join(["pytest", *map(str, self.config.invocation_params.args)]),
+            command=shlex.join(["pytest", *map(str, invocation.args)]),
         )
 
-    def _say_plan(self, session: "Session") -> None:
-        least, most = session.seconds_per_case()
-        minutes = " to ".join(f"{self.cases * each / 60:.1f}" for each in (least, most))
-        summed = session.instruments.summed
-        total = " + ".join(channel.id for channel in summed)
-        kind = f" ({summed[0].kind})" if summed else ""
-        self._say(
-            f"{self.cases} cases × {least:.0f} to {most:.0f} s"
-            f" ≈ {minutes} min, as sure as it takes, training not counted;"
-            f" profile {session.settings.profile}; energy: {total or 'not measured'}{kind}"
-        )
+    def _launcher(self) -> "Launcher":
+        from bench.child import Launcher, limit_s, own_arguments
+
+        invocation = self.config.invocation_params
+        arguments = own_arguments(invocation.args, self.config.pluginmanager.has_plugin)
+        return Launcher(arguments, invocation.dir, dict(os.environ), limit_s(os.environ))
 
     # -- while they run ---------------------------------------------------------------------
 
@@ -208,6 +197,14 @@ class _State:
             quiet = terminal is None or terminal.isatty or terminal.verbosity < 0
         if not quiet:
             self._say(f"[{self.case}/{self.cases}] {case}")
+
+    def serve(self, loop: "Loop", version: str) -> NoReturn:
+        """Serves one side of a case to the session that has started this process."""
+        from bench.wanted import serve
+
+        assert self.wanted is not None  # noqa: S101 - who asks for it has looked
+        serve(self.wanted, loop, version)
+        pytest.skip("this process has served its case")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
@@ -273,6 +270,20 @@ class _State:
             self.session.abandon()
 
 
+def _wanted(config: pytest.Config) -> "Wanted | None":
+    """What this process is to serve, if another session has started it."""
+    if "JOULES_CHILD" not in os.environ:
+        return None
+    from bench.wanted import claim, silence
+
+    try:
+        wanted = claim(os.environ)
+    except ValueError as error:
+        raise pytest.UsageError(f"joules: {error}") from error
+    silence(config.option)
+    return wanted
+
+
 def _uses_joules(item: pytest.Item) -> bool:
     return FIXTURE in getattr(item, "fixturenames", ())
 
@@ -334,6 +345,8 @@ def joules(request: pytest.FixtureRequest) -> "Generator[Joules]":
             session=None if smoke else state.session,
             progress=state.progress,
             measured=measured,
+            wanted=state.wanted,
+            serve=state.serve,
         )
     finally:
         pytest_bridge.release(companion)

@@ -89,7 +89,8 @@ class Window:
     """One measured stretch of time, with the energy that belongs to just that time.
 
     ``role`` is baseline, variant, control, idle or warmup; ``order`` counts within the case;
-    ``observer_cpu_s`` is the CPU time that reading the meters took in it, s.
+    ``observer_cpu_s`` is the CPU time that reading the meters took in it, s; ``process`` counts
+    the fresh processes in which the sides ran, 0 if they ran in that of the session.
     """
 
     case: str
@@ -104,6 +105,7 @@ class Window:
     latency_s: Latency | None = None
     flags: tuple[str, ...] = ()
     observer_cpu_s: float = 0.0
+    process: int = 0
 
     @property
     def seconds(self) -> float:

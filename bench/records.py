@@ -309,8 +309,8 @@ def journals(folder: Path) -> list[Path]:
 def frame(journal: Journal) -> Any:  # noqa: ANN401 - pandas is imported only when asked for
     """The windows as a `pandas.DataFrame`, one row for each window and channel, for notebooks.
 
-    Columns: case, role, pair, order, seconds, calls, samples, channel, joules, low, high, kind,
-    status, p50_s, p99_s. A window without any channel has one row with no channel.
+    Columns: case, role, process, pair, order, seconds, calls, samples, channel, joules, low, high,
+    kind, status, p50_s, p99_s. A window without any channel has one row with no channel.
     """
     import pandas as pd
 
@@ -319,6 +319,7 @@ def frame(journal: Journal) -> Any:  # noqa: ANN401 - pandas is imported only wh
         shared = {
             "case": window.case,
             "role": window.role,
+            "process": window.process,
             "pair": window.pair,
             "order": window.order,
             "seconds": window.seconds,

@@ -112,10 +112,10 @@ class Row:
     def throughput(self) -> Interval | None:
         """Samples per second, with interval; None with fewer than two windows."""
         time = self.budgets.time
-        if time is None or time.n < 2 or time.half >= time.value:  # noqa: PLR2004 - a spread
+        if time is None or time.n < 2:  # noqa: PLR2004 - a spread needs two
             return None
-        low, high = 1 / (time.value + time.half), 1 / (time.value - time.half)
-        return Interval(1 / time.value, low, high, time.n)
+        speed, share = 1 / time.value, time.half / time.value  # GUM 5.1.6: the same share of both
+        return Interval(speed, max(0.0, speed * (1 - share)), speed * (1 + share), time.n)
 
     @property
     def is_baseline(self) -> bool:

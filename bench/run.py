@@ -43,6 +43,7 @@ class Settings:
         resume: Go on with the newest journal that was cut off.
         require_measured: Refuse to start without an instrument.
         command: What the user typed.
+        processes: Fresh processes in which each side runs; 0 for that of the session.
     """
 
     profile: str
@@ -54,6 +55,7 @@ class Settings:
     resume: bool = False
     require_measured: bool = False
     command: str = field(default_factory=lambda: shlex.join(sys.argv))
+    processes: int = 0
 
     def as_record(self) -> dict[str, Any]:
         """The settings that shape the numbers, for the journal."""
@@ -63,6 +65,7 @@ class Settings:
             **dataclasses.asdict(self.schedule),
             "meters": meters,
             "device": self.device,
+            "processes": self.processes,
         }
 
 
@@ -116,7 +119,8 @@ def open_journal(settings: Settings, run: Run, say: Callable[[str], None]) -> re
 def _require_same(old: Run, new: Run, path: Path) -> None:
     for what, found, wanted in (
         ("machine", new.machine["id"], old.machine["id"]),
-        ("settings", new.settings, old.settings),
+        # journals of before there were fresh processes say nothing of them
+        ("settings", {"processes": 0, **new.settings}, {"processes": 0, **old.settings}),
         ("seed", new.seed, old.seed),
         ("git revision", new.git, old.git),
         ("packages", new.packages, old.packages),

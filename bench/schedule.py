@@ -11,6 +11,10 @@ TIME_ONLY_SPLIT = 5
 """Into how many parts a block is split where no instrument asks for its length."""
 
 CALLS_PER_BLOCK = 5
+PAIRS_PER_PROCESS = 4
+"""Pairs of blocks that a pair of fresh processes measures: two of ABBA, more than the three blocks
+a side of shared/benchmark-tools.md §3.3, point 1."""
+
 HEADROOM = 1.15
 """By how much a block aims beyond its least length: it must not end early as calls get faster."""
 
@@ -76,6 +80,18 @@ class Schedule:
         most = max(self.pairs, int(most * split))
         first = most if self.target is None else max(self.pairs, min(_FIRST_LOOK, most))
         return Blocks(tuple(_looks(first, most)), 0.0, block)
+
+    def in_process(self, channels: Iterable[Channel]) -> Blocks:
+        """How many blocks one of several fresh processes runs, and how long ones.
+
+        It is always the same number, so that a pair's number says in which process it was. What
+        is added where that does not answer is processes.
+        """
+        looks = (PAIRS_PER_PROCESS,)
+        if shortest := shortest_block_s(channels):
+            least = max(self.block_s, shortest)
+            return Blocks(looks, least, least * HEADROOM)
+        return Blocks(looks, 0.0, self.block_s)
 
     def seconds_per_case(self, channels: Iterable[Channel]) -> tuple[float, float]:
         """About the least and the most time that one case takes, s, if its calls are short."""

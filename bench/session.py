@@ -5,8 +5,9 @@ It knows neither pytest nor a terminal; whoever runs it passes in what to say an
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,18 +15,20 @@ from filelock import BaseFileLock
 
 from bench import hostlock, records
 from bench.block import Side, idle
+from bench.catalogue import find_runtime, prepare
+from bench.child import Launcher
 from bench.compare import Row, compare
 from bench.cover import cover
+from bench.description import Judge, describe
 from bench.device import device_id
-from bench.discover import plugins
 from bench.instruments import Instruments, open_instruments
 from bench.measure import measure_case
-from bench.model_facts import facts, stored_bytes
+from bench.processes import measure_processes, seconds_per_case
 from bench.record import Begin, CaseRecord, Discard, End, Note, Run, Window
 from bench.result import Result
 from bench.run import Settings, new_run, open_journal
 from bench.schedule import Schedule
-from bench.workload import BASELINE, Case, Loop, Quality, Variant, baseline_of
+from bench.workload import BASELINE, Case, Variant, baseline_of
 
 _BOTH_ENDS = 2  # idle windows: before the cases and after them
 
@@ -48,12 +51,13 @@ class Session:
     writer: records.JournalWriter
     _lock: BaseFileLock = field(repr=False)
     say: Callable[[str], None] = field(repr=False)
+    launcher: Launcher | None = field(default=None, repr=False)
     _done: dict[str, tuple[CaseRecord, tuple[Window, ...]]] = field(default_factory=dict)
     _unfinished: dict[str, records.Attempt] = field(default_factory=dict)
     _measured: set[str] = field(default_factory=set)
     _idle: list[Window] = field(default_factory=list)
     _new: bool = False
-    _judged: list[tuple[Variant, Quality]] = field(default_factory=list, repr=False)
+    _judge: Judge = field(default_factory=Judge, repr=False)
 
     @classmethod
     def start(
@@ -62,6 +66,7 @@ class Session:
         say: Callable[[str], None],
         environment: Mapping[str, str],
         instruments: Instruments | None = None,
+        launcher: Launcher | None = None,
     ) -> Self:
         """Waits for the host, opens the meters and the journal, and measures the idle system.
 
@@ -70,14 +75,17 @@ class Session:
             say: Is told what there is to say.
             environment: Environment variables.
             instruments: Open ones, to use instead of what can be found here.
+            launcher: Starts fresh processes, if the settings ask for them.
 
         Raises:
             NothingMeasuresError: An instrument is required and there is none.
             JournalError: The journal cannot be written, or not be resumed.
-            ValueError: The device is unknown or not there.
+            ValueError: The device is unknown or not there, or nothing starts processes.
             MeterUnavailable: A meter that was named cannot be used.
         """
         device = device_id(settings.device)
+        if settings.processes and launcher is None:
+            raise ValueError("fresh processes are asked for, and nothing starts them: a launcher")
         with contextlib.ExitStack() as undo:
             lock = hostlock.acquire(hostlock.lock_path(environment), say)
             undo.callback(lock.release)
@@ -89,7 +97,7 @@ class Session:
             run = new_run(settings, instruments)
             writer = open_journal(settings, run, say)
             undo.callback(writer.close)
-            session = cls(settings, instruments, run, writer, lock, say)
+            session = cls(settings, instruments, run, writer, lock, say, launcher)
             session._take_up()
             if not session._idle:
                 session._measure_idle()
@@ -111,7 +119,11 @@ class Session:
 
     def seconds_per_case(self) -> tuple[float, float]:
         """About how long a case takes here at least and at most, s."""
-        return self.settings.schedule.seconds_per_case(self.instruments.summed)
+        schedule, summed = self.settings.schedule, self.instruments.summed
+        if number := self.settings.processes:
+            seconds = seconds_per_case(schedule, summed, number)
+            return seconds, seconds
+        return schedule.seconds_per_case(summed)
 
     def measure(
         self,
@@ -132,7 +144,8 @@ class Session:
             batch: Samples in *inputs*.
             runtime: What executes it.
             nodeid: The test that asks, for the record.
-            pairs: Just as many pairs of blocks, if not as many as the schedule finds enough.
+            pairs: Just as many pairs of blocks, if not as many as the schedule finds enough; fresh
+                processes have a number of their own.
             progress: Is told between windows what goes on.
 
         Raises:
@@ -151,7 +164,8 @@ class Session:
             if pairs is not None:
                 schedule = dataclasses.replace(schedule, pairs=pairs, target=None)
             try:
-                record = self._describe(variant, case, inputs, nodeid)
+                find_runtime(runtime)
+                record = describe(variant, case, inputs, nodeid, self._judge)
                 self._measure(variant, inputs, record, schedule, progress)
             except Exception as error:
                 self.writer.append(Note(case.id, f"{type(error).__name__}: {error}"))
@@ -178,26 +192,53 @@ class Session:
         progress: Callable[[str], None],
     ) -> None:
         """Measures the blocks of one case; its record follows them and makes them count."""
-        device = self.settings.device
-        loop = other = prepare(variant, inputs, record.runtime, device)
-        role = "control"
-        if variant.technique != BASELINE:
-            role = "variant"
-            other = prepare(baseline_of(variant.workload), inputs, record.runtime, device)
-        sides = (Side("baseline", other, record.batch), Side(role, loop, record.batch))
         windows = self._begin(record)
         progress(f"{record.case}  warm-up")
-        case, seed = record.case, self.run.seed
-        for block in measure_case(case, sides, schedule, self.instruments, seed, done=windows[:]):
-            self.writer.append(block)
-            if isinstance(block, Discard):
-                progress(f"{record.case}  block repeated: {block.reason}")
-                continue
-            windows.append(block)
-            progress(f"{record.case}  pair {block.pair + 1}")
+        # what was started for it ends with it, also if the journal cannot be written
+        found = self._blocks(variant, inputs, record, schedule, windows[:])
+        with contextlib.closing(found) as blocks:
+            for block in blocks:
+                self.writer.append(block)
+                if isinstance(block, Discard):
+                    progress(f"{record.case}  block repeated: {block.reason}")
+                    continue
+                windows.append(block)
+                progress(f"{record.case}  pair {block.pair + 1}")
         self.writer.append(record)
         self._new = True
         self._done[record.case] = (record, tuple(windows))
+
+    def _blocks(
+        self,
+        variant: Variant,
+        inputs: Any,  # noqa: ANN401 - a model's input may be anything
+        record: CaseRecord,
+        schedule: Schedule,
+        done: Sequence[Window],
+    ) -> Generator[Window | Discard]:
+        """The blocks of a case, measured in this process or in fresh ones."""
+        seed, role = self.run.seed, "control" if variant.technique == BASELINE else "variant"
+        if self.settings.processes:
+            assert self.launcher is not None  # noqa: S101 - start() has refused that
+            yield from measure_processes(
+                record.case,
+                ("baseline", role),
+                schedule,
+                self.instruments,
+                seed,
+                samples=record.batch,
+                number=self.settings.processes,
+                start=partial(self.launcher.start, record.nodeid, record.case),
+                version=record.workload_version,
+                done=done,
+            )
+            return
+        loop = other = prepare(variant, inputs, record.runtime, self.settings.device)
+        if role == "variant":
+            shipped = baseline_of(variant.workload)
+            other = prepare(shipped, inputs, record.runtime, self.settings.device)
+        sides = (Side("baseline", other, record.batch), Side(role, loop, record.batch))
+        yield from measure_case(record.case, sides, schedule, self.instruments, seed, done=done)
 
     def _begin(self, record: CaseRecord) -> list[Window]:
         """The windows that a session which was cut off has left of a case; none for a new one."""
@@ -206,54 +247,6 @@ class Session:
             return list(attempt.windows)
         self.writer.append(Begin(record.case, record.workload_version))
         return []
-
-    def _describe(
-        self,
-        variant: Variant,
-        case: Case,
-        inputs: Any,  # noqa: ANN401 - a model's input may be anything
-        nodeid: str,
-    ) -> CaseRecord:
-        known = facts(variant.model, inputs)
-        disk = variant.size_disk
-        if disk is None:
-            disk = stored_bytes(variant.model)
-        quality = self._judge(variant)
-        baseline = self._judge(baseline_of(variant.workload))
-        return CaseRecord(
-            case=case.id,
-            workload=case.workload,
-            technique=variant.technique,
-            level=dict(variant.level),
-            runtime=case.runtime,
-            device=case.device,
-            batch=case.batch,
-            threads=variant.workload.threads,
-            dtype=known.dtype,
-            baseline=case.baseline.id,
-            quality=dataclasses.asdict(quality) if quality else None,
-            baseline_quality=dataclasses.asdict(baseline) if baseline else None,
-            size_bytes={"disk": disk, "nominal": known.size_nominal},
-            parameters=known.parameters,
-            nonzero=known.nonzero,
-            macs=None if known.macs is None else known.macs // case.batch,
-            workload_version=variant.workload.version,
-            unit=variant.workload.unit,
-            note=variant.note,
-            device_id=device_id(case.device),
-            nodeid=nodeid,
-        )
-
-    def _judge(self, variant: Variant) -> Quality | None:
-        """A variant's quality, judged once in a session: it does not depend on the batch."""
-        if variant.workload.quality is None:
-            return None
-        for known, quality in self._judged:
-            if known.model is variant.model and known.workload.name == variant.workload.name:
-                return quality
-        quality = variant.workload.quality(variant.model)
-        self._judged.append((variant, quality))
-        return quality
 
     def _row(self, record: CaseRecord) -> Row:
         """The case among all that are finished: later A/A controls may still raise its margin."""
@@ -290,22 +283,3 @@ class Session:
         self.writer.close()
         self.instruments.close()
         self._lock.release()
-
-
-def prepare(
-    variant: Variant,
-    inputs: Any,  # noqa: ANN401 - a model's input may be anything
-    runtime: str,
-    device: str,
-) -> Loop:
-    """The loop that runs a variant in a runtime on a device.
-
-    Raises:
-        CaseError: No runtime has that name.
-    """
-    found, _ = plugins("bench.runtimes", "prepare")
-    if runtime not in found:
-        raise CaseError(f"no runtime is named {runtime}; choose from {', '.join(found)}")
-    threads = variant.workload.threads
-    loop: Loop = found[runtime].target(variant.model, inputs, device=device, threads=threads)
-    return loop

@@ -134,20 +134,20 @@ def sum_of(bounds: Iterable[Mapping[str, float]]) -> dict[str, float]:
 def mean_budget(
     values: Sequence[float], bounds: Sequence[Mapping[str, float]], correlation: float = 0.0
 ) -> Budget:
-    """The budget of a mean over windows.
+    """The budget of a mean over windows, or over processes.
 
     A bound does not shrink with their number: what a meter does at one edge it may do at each.
 
     Args:
-        values: In the order of time, at least one; one alone has no spread to show.
-        bounds: Of each value, ± in its unit, by source.
+        values: Of the replicates, in the order of time; one alone has no spread to show.
+        bounds: Of each window, ± in the unit of the values, by source.
         correlation: Of a value with the next.
     """
     n = len(values)
     spread = mean_spread(values, correlation)
     components = [Component(SPREAD, *spread)] if spread else []
     for source in SOURCES[1:]:
-        half = math.fsum(each.get(source, 0.0) for each in bounds) / n
+        half = math.fsum(each.get(source, 0.0) for each in bounds) / len(bounds)
         if half > 0:
             components.append(Component(source, half / _RECTANGULAR))
     return Budget(math.fsum(values) / n, tuple(components), n)
@@ -174,22 +174,22 @@ def ratio_bounds(
 
 def ratio_budget(
     logs: tuple[float, float, int, int],
-    bounds: Sequence[Mapping[str, float]] = (),
+    bounds: Mapping[str, Sequence[float]] | None = None,
     shift: float = 0.0,
 ) -> Budget:
     """The budget of the logarithm of a ratio over pairs.
 
     Args:
-        logs: Its middle, standard uncertainty, degrees of freedom and number of pairs, as
+        logs: Its middle, standard uncertainty, degrees of freedom and number of replicates, as
             `bench.statistics.log_ratio` gives them.
-        bounds: Relative standard uncertainty of each pair by source.
+        bounds: Relative standard uncertainties by source, one of each replicate.
         shift: By how much the meters' specification may shift it, ±; the same in all pairs.
     """
     middle, standard, degrees, n = logs
     components = [Component(SPREAD, standard, degrees)]
-    for source in (QUANTISATION, EDGES, CLOCK):
-        squares = math.fsum(each.get(source, 0.0) ** 2 for each in bounds)
-        if squares > 0:  # trimming keeps only so many of the pairs
+    for source, standards in (bounds or {}).items():
+        squares = math.fsum(each * each for each in standards)
+        if squares > 0:  # trimming keeps only so many of them
             components.append(Component(source, math.sqrt(squares / n / (degrees + 1))))
     if shift > 0:
         components.append(Component(SPECIFICATION, shift / _RECTANGULAR))

@@ -60,7 +60,7 @@ def test_the_channel_is_an_estimate_that_no_cover_takes() -> None:
     assert channel.kind is Kind.ESTIMATED
     assert channel.p_max_w == 20.0
     assert channel.note == (
-        "CPU seconds of this process and its ended children × 5 W (a table);"
+        "CPU seconds of this process, its fresh processes and its ended children × 5 W (a table);"
         " the truth may lie between 0.3 and 1.3 times this"
     )
     assert channel.origin == "codecarbon:data/hardware/cpu_power.csv"

@@ -10,6 +10,8 @@ import bench
 ROOT = Path(bench.__file__).parent
 FLOORS = {
     "quantities": 0,
+    "children": 0,
+    "wire": 0,
     "machine": 0,
     "guard": 0,
     "discover": 0,
@@ -23,6 +25,7 @@ FLOORS = {
     "uncertainty": 1,
     "cover": 1,
     "statistics": 1,
+    "replicates": 1,
     "record": 1,
     "cli": 4,
     "plugin": 4,
@@ -34,6 +37,9 @@ FLOORS = {
     "session": 3,
     "run": 3,
     "result": 3,
+    "description": 3,
+    "options": 3,
+    "plan": 3,
     "catalogue": 3,
     "command": 3,
 }

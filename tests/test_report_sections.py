@@ -175,3 +175,17 @@ def test_the_first_screen_ends_before_the_first_folded_part_and_is_short() -> No
     assert "![Quality against energy per sample" in screen
     assert "](report.svg)" in screen
     assert len(screen.splitlines()) <= 60
+
+
+def test_fresh_processes_stand_in_the_trust_box_the_methods_and_what_would_decide() -> None:
+    settings = {**SETTINGS, "processes": 3, "target": 0.03}
+    pairs = [(package(1.0), package(ratio)) for ratio in (0.95, 0.95, 1.03, 1.03, 0.99, 0.99)]
+    journal = a_journal([(a_case("a"), pairs)], run=a_run(settings=settings))
+    windows = tuple(replace(window, process=window.pair // 2) for window in journal.windows)
+    text = page(report_of(replace(journal, windows=windows)))
+
+    assert "- Each side ran in 3 fresh processes: the intervals are over these." in text
+    assert "in each two of them baseline and variant alternated in 4 pairs of neighbouring" in text
+    assert "the unit of replication is the process, not the window. Ratios of energy per" in text
+    assert "processes would decide" in text
+    assert "geometric distances" not in text

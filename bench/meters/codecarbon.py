@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from bench import children
 from bench.meter import Channel, Clock, Meter, MeterUnavailable, Reading, Status, Unusable, probe
 from bench.meters._cpu import Cpu, this_cpu
 from bench.quantities import Kind
@@ -125,9 +126,10 @@ def plain_model(model: str) -> str:
 
 
 class CodecarbonMeter:
-    """CPU seconds of this process and of its children that ended, times watts per busy CPU.
+    """CPU seconds of this process and of its children, times watts per busy CPU.
 
-    A child's CPU time appears when it has ended and was waited for, not while it runs.
+    That of the fresh processes of a measurement counts as they run. Another child's appears when
+    it has ended and was waited for.
 
     Args:
         model: The power of one busy CPU.
@@ -166,7 +168,8 @@ class CodecarbonMeter:
             origin=_CPU_TABLE,
             range=model.range,
             note=(
-                f"CPU seconds of this process and its ended children × {model.watts:.3g} W"
+                "CPU seconds of this process, its fresh processes and its ended children"
+                f" × {model.watts:.3g} W"
                 f" ({model.source}); the truth may lie between {low:g} and {high:g} times this"
             ),
         )
@@ -227,7 +230,7 @@ def grid_factor(country_iso: str) -> tuple[float, str]:
 
 
 def _cpu_clock() -> Callable[[], float]:
-    """A function that gives the CPU seconds of this process and of its ended children."""
+    """A function that gives the CPU seconds of this process and of its children."""
     try:
         import resource
     except ImportError as error:
@@ -236,8 +239,9 @@ def _cpu_clock() -> Callable[[], float]:
         ) from error
 
     def cpu_seconds() -> float:
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return time.process_time_ns() / 1e9 + children.ru_utime + children.ru_stime
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        own_s = time.process_time_ns() / 1e9
+        return own_s + ended.ru_utime + ended.ru_stime + children.cpu_s()
 
     return cpu_seconds
 

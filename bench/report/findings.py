@@ -26,6 +26,12 @@ def is_measured(table: Table) -> bool:
     return any(isinstance(row.energy, Quantity) for row in table.rows)
 
 
+def processes(table: Table) -> int:
+    """In how many fresh processes each side ran; 0 if in that of the session."""
+    found = table.journal.run.settings.get("processes")
+    return found if isinstance(found, int) else 0
+
+
 def how(kind: str) -> str:
     """A kind in words."""
     return _KINDS[kind]

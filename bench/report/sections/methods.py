@@ -7,6 +7,7 @@ from bench.compare import Table
 from bench.quantities import Absent
 from bench.report import blocks, findings, text
 from bench.report.markdown import Report
+from bench.schedule import PAIRS_PER_PROCESS
 
 ORDER = 87
 
@@ -43,7 +44,7 @@ def _warm_up(settings: Mapping[str, Any]) -> str:
 def _stop(settings: Mapping[str, Any]) -> str:
     """When measuring ended, where that was not fixed before."""
     target = settings.get("target")
-    if target is None:
+    if target is None or settings.get("processes"):
         return ""
     return (
         " Pairs were added at geometric distances until the half-width of the ratio's interval"
@@ -52,27 +53,49 @@ def _stop(settings: Mapping[str, Any]) -> str:
     )
 
 
+def _alternated(table: Table) -> str:
+    """What alternated with what, and how often."""
+    counts = sorted({row.time_ratio.n for row in table.rows if row.time_ratio})
+    pairs = " to ".join(dict.fromkeys(str(count) for count in (*counts[:1], *counts[-1:]))) or "no"
+    if not (number := findings.processes(table)):
+        return f"Baseline and variant alternated in {pairs} pairs"
+    return (
+        f"Each side ran in {number} fresh processes, one of either side at the same time; in each"
+        f" two of them baseline and variant alternated in {PAIRS_PER_PROCESS} pairs"
+    )
+
+
+def _averaged(table: Table) -> str:
+    """What is one replicate, and what is averaged over them."""
+    if findings.processes(table):
+        return (
+            "Values are means over processes with 95 % t intervals: the unit of replication is the"
+            " process, not the window. Ratios {what} are taken pair by pair; the medians of their"
+            " logarithms in each two processes are averaged (20 % trimmed from ten on) with 95 % t"
+            " intervals{bound}. All intervals are widened by the correlation that neighbouring"
+            " processes show, where there are six or more."
+        )
+    return (
+        "Values are means over windows with 95 % t intervals. Ratios {what} are taken pair by pair;"
+        " their logarithms are averaged (20 % trimmed from ten pairs on) with 95 % t"
+        " intervals{bound}. All intervals are widened by the correlation that neighbouring windows"
+        " show."
+    )
+
+
 def _protocol(table: Table) -> str:
     run = table.journal.run
     cases = {row.case.case for row in table.rows}
     windows = [w for w in table.journal.windows if w.case in cases and w.role != "warmup"]
-    counts = sorted({row.time_ratio.n for row in table.rows if row.time_ratio})
-    pairs = (
-        " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
-        if counts
-        else "no"
-    )
     shortest = min((window.seconds for window in windows), default=0.0)
     measured = findings.is_measured(table)
     what = "of energy per sample" if measured else "of median latency"
     bound = ", combined with the bound of the meter" if measured else ""
     edge = text.fixed(1 + table.margin, 3)
     return (
-        f"Baseline and variant alternated in {pairs} pairs of neighbouring windows of at least"
+        f"{_alternated(table)} of neighbouring windows of at least"
         f" {text.significant(shortest, 2)} s, in seeded ABBA order (seed {run.seed}), after"
-        f" {_warm_up(run.settings)}.{_stop(run.settings)} Values are means over windows with 95 %"
-        f" t intervals. Ratios {what} are taken pair by pair; their logarithms are averaged (20 %"
-        f" trimmed from ten pairs on) with 95 % t intervals{bound}. All intervals are widened by"
-        " the correlation that neighbouring windows show. A ratio whose interval lies within"
+        f" {_warm_up(run.settings)}.{_stop(run.settings)}"
+        f" {_averaged(table).format(what=what, bound=bound)} A ratio whose interval lies within"
         f" 1/{edge} to {edge} is called no gain, one whose interval lies beyond it saves or costs."
     )

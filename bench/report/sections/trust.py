@@ -31,7 +31,8 @@ def _lines(table: Table) -> list[str]:
         origins = text.escape(", ".join(dict.fromkeys(c.origin for c in replayed)))
         loud = [f"⚠️ **REPLAYED TRACE, NOT THIS MACHINE:** the joules come from {origins}."]
     inside = [f"Not included: {_outside(table)}."] if table.cover else []
-    return [*loud, _kinds(table), *inside, _idle(table), _control(table), _windows(table)]
+    fresh = [_replication(number)] if (number := findings.processes(table)) else []
+    return [*loud, _kinds(table), *inside, _idle(table), _control(table), *fresh, _windows(table)]
 
 
 def _kinds(table: Table) -> str:
@@ -102,6 +103,10 @@ def _control(table: Table) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2g} %" if share >= 1e-4 else "< 0.01 %"  # noqa: PLR2004
+
+
+def _replication(number: int) -> str:
+    return f"Each side ran in {number} fresh processes: the intervals are over these."
 
 
 def _windows(table: Table) -> str:

@@ -105,7 +105,10 @@ def _others(table: Table, *, energy: bool) -> list[str]:
             if findings.verdict_of(row, energy=energy) is verdict and not row.is_baseline
         ]
         if rows:
-            more = _more_pairs(rows, energy=energy) if verdict is Verdict.UNRESOLVED else ""
+            more = ""
+            if verdict is Verdict.UNRESOLVED:
+                unit = "processes" if findings.processes(table) else "pairs"
+                more = _more(unit, rows, energy=energy)
             sentences.append(f"{title}: {sentence_list(_names(rows, table))}{more}.")
     return sentences
 
@@ -125,7 +128,7 @@ def _names(rows: Sequence[Row], table: Table) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _more_pairs(rows: Sequence[Row], *, energy: bool) -> str:
+def _more(unit: str, rows: Sequence[Row], *, energy: bool) -> str:
     """What would decide the unresolved rows, where that can be told."""
     ratios = [
         (ratio, row.margins.energy if energy else row.margins.time)
@@ -135,5 +138,5 @@ def _more_pairs(rows: Sequence[Row], *, energy: bool) -> str:
     needed = [pairs_to_decide(ratio, margin) for ratio, margin in ratios]
     counted = [count for count in needed if count is not None]
     if len(counted) < len(needed) or max(counted, default=0) > _MOST_PAIRS:
-        return f" – more than {_MOST_PAIRS} pairs would be needed: look for what disturbs them"
-    return f" – about {max(counted)} pairs would decide" if counted else ""
+        return f" – more than {_MOST_PAIRS} {unit} would be needed: look for what disturbs them"
+    return f" – about {max(counted)} {unit} would decide" if counted else ""
