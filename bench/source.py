@@ -52,6 +52,7 @@ class Source:
         deadline_s: float = READ_DEADLINE_S,
     ) -> None:
         self.meter, self.ids, self._clock, self._sleep = meter, ids, clock, sleep
+        self._renamed = any(own != name for own, name in ids.items())
         self.prompt: bool = getattr(meter, "prompt", False)
         self._worker = worker or Worker(meter.name)
         self._deadline_s = deadline_s
@@ -240,13 +241,9 @@ class Source:
             self._worker.end()
 
     def _named(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
-        ids = self.ids
-        return tuple(
-            reading
-            if ids[reading.channel] == reading.channel
-            else reading._replace(channel=ids[reading.channel])
-            for reading in readings
-        )
+        if not self._renamed:
+            return tuple(readings)
+        return tuple(each._replace(channel=self.ids[each.channel]) for each in readings)
 
     def _silent(self, began_ns: int, status: Status, reason: str) -> tuple[Reading, ...]:
         now = self._clock()
