@@ -131,8 +131,11 @@ def _workloads(run: Run) -> Iterator[str]:
 
 
 def _how(run: Run) -> Iterator[str]:
-    yield "Each loop has a bare loop of the same callable as its neighbour, in a drawn order;"
-    yield "the bare loop beside itself shows what this comparison can tell."
+    yield (
+        "Each loop has a bare loop of the same callable on the same data as its neighbour; their"
+        " order and the place of the data are drawn anew for each such pair."
+    )
+    yield "The bare loop beside itself shows what this comparison can tell."
     yield f"The RAPL zone is {run['zone']}."
     for name, count in run["ours"].items():
         resolved, windows = count["resolved"], count["windows"]

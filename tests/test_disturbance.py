@@ -9,6 +9,7 @@ from typing import Any
 import contenders
 import disturbance
 import disturbance_page as pure
+import numpy as np
 import pytest
 from contenders import FileGauge, JoulebenchLoop, Loop, bare
 
@@ -130,7 +131,7 @@ def test_each_loop_runs_as_often_as_its_bare_neighbour_in_every_round() -> None:
     log: list[tuple[str, int]] = []
     loops = {name: counted(log, name) for name in ("a", "b")}
 
-    found = disturbance.measure(loops, PLAN, lambda: None)
+    found = disturbance.measure(loops, PLAN, lambda _: lambda: None)
 
     assert log.count(("a", PLAN.calls)) == log.count(("b", PLAN.calls)) == PLAN.rounds
     assert {len(side) for sides in found.values() for side in sides.values()} == {PLAN.rounds}
@@ -141,6 +142,17 @@ def test_the_doctests_of_its_parts_hold() -> None:
         found = doctest.testmod(part)
         assert found.attempted >= 1
         assert found.failed == 0
+
+
+def test_data_of_a_work_begin_at_a_drawn_line_of_a_page() -> None:
+    matrix = np.ones((64, 64))
+    source = random.Random(0)
+
+    placed = [disturbance._placed(matrix, source) for _ in range(20)]
+
+    assert {each.ctypes.data % 64 for each in placed} == {0}
+    assert len({each.ctypes.data % 4096 for each in placed}) > 5
+    assert all((each == matrix).all() for each in placed)
 
 
 def test_a_bare_loop_makes_every_call_once() -> None:
