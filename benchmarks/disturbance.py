@@ -75,9 +75,9 @@ PLANS = (
 def product(times: int, source: random.Random) -> Work:
     """So many products of two matrices that fit the first cache, into a third.
 
-    Where they lie is drawn: how addresses of data and of the stack meet makes the same work up to
-    0.2 % faster in one loop than in another, and differently so in each process (Mytkowicz et al.
-    2009, "Producing wrong data without doing anything obviously wrong").
+    Where they lie is drawn: how the addresses of data and of the stack meet makes the same work
+    faster in one loop than in another, another way round in each process (Mytkowicz et al. 2009,
+    "Producing wrong data without doing anything obviously wrong").
     """
     import numpy as np
 
