@@ -14,7 +14,6 @@ what this comparison can tell. The exit code is 0 if the limit is shown to hold,
 
 import argparse
 import gc
-import itertools
 import json
 import os
 import random
@@ -73,23 +72,18 @@ PLANS = (
 
 
 def product(times: int, source: random.Random) -> Work:
-    """So many products of two matrices that fit the first cache, into a third.
+    """So many products of two matrices that fit the first cache, into a third: one call of numpy.
 
-    Where they lie is drawn: how the addresses of data and of the stack meet makes the same work
-    faster in one loop than in another, another way round in each process (Mytkowicz et al. 2009,
-    "Producing wrong data without doing anything obviously wrong").
+    A work written in Python ran faster in some contenders than in others, and in other ones the
+    next time, by how the addresses of stack and data meet (Mytkowicz et al. 2009, "Producing wrong
+    data without doing anything obviously wrong"). So it is C alone, and where data lie is drawn.
     """
     import numpy as np
 
     numbers = np.random.default_rng(0).standard_normal((3, SIDE, SIDE))
-    one, other, out = (_placed(matrix, source) for matrix in numbers)
-    dot = np.dot
-
-    def work() -> None:
-        for _ in itertools.repeat(None, times):
-            dot(one, other, out)
-
-    return work
+    placed = (_placed(matrix, source) for matrix in numbers)
+    again = (np.lib.stride_tricks.as_strided(m, (times, *m.shape), (0, *m.strides)) for m in placed)
+    return partial(np.matmul, *again)
 
 
 def _placed(matrix: Any, source: random.Random) -> Any:  # noqa: ANN401 - numpy is imported late

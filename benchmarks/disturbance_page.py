@@ -140,7 +140,10 @@ def _how(run: Run) -> Iterator[str]:
     for name, count in run["ours"].items():
         resolved, windows = count["resolved"], count["windows"]
         yield f"{name}: {resolved} of {windows} windows gave the energy of every channel."
-    yield "The gauge is polled by a thread on the workload's own CPU, the worst place for it."
+    yield (
+        "The gauge is polled by a thread on the workload's own CPU, the worst place for it; the"
+        " workload holds no lock of the interpreter meanwhile, as torch's operators hold none."
+    )
     yield (
         "The peers run as they do by default; codecarbon's threads wake up 1 and 15 s after its"
         " start, so they sleep in blocks as short as these."

@@ -155,6 +155,17 @@ def test_data_of_a_work_begin_at_a_drawn_line_of_a_page() -> None:
     assert all((each == matrix).all() for each in placed)
 
 
+def test_a_work_is_one_call_that_multiplies_the_same_matrices_again_and_again() -> None:
+    work = disturbance.product(3, random.Random(0))
+    one, other, out = work.args  # type: ignore[attr-defined]
+
+    work()
+
+    assert one.shape == (3, 64, 64)
+    assert np.allclose(out[0], one[0] @ other[0], atol=1e-3)
+    assert (out[0] == out[2]).all()
+
+
 def test_a_bare_loop_makes_every_call_once() -> None:
     calls: list[None] = []
 
