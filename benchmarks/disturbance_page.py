@@ -112,6 +112,8 @@ def _limit(run: Run) -> Iterator[str]:
     found, limit = judged(run), f"The limit for joulebench, {LIMIT:.1%} either way,"
     if holds(run):
         yield f"{limit} holds: each whole interval lies within it."
+    elif within := found.get("within"):
+        yield f"{limit} holds for {'; '.join(within)}."
     for cell in found.get("beyond", ()):
         yield f"{limit} DOES NOT HOLD for {cell}."
     for cell in found.get("open", ()):
@@ -142,7 +144,7 @@ def _how(run: Run) -> Iterator[str]:
         yield f"{name}: {resolved} of {windows} windows gave the energy of every channel."
     yield (
         "The gauge is polled by a thread on the workload's own CPU, the worst place for it; the"
-        " workload holds no lock of the interpreter meanwhile, as torch's operators hold none."
+        " workload leaves the interpreter free for it meanwhile."
     )
     yield (
         "The peers run as they do by default; codecarbon's threads wake up 1 and 15 s after its"
