@@ -52,12 +52,13 @@ class Source:
         deadline_s: float = READ_DEADLINE_S,
     ) -> None:
         self.meter, self.ids, self._clock, self._sleep = meter, ids, clock, sleep
+        self._renamed = any(own != name for own, name in ids.items())
         self.prompt: bool = getattr(meter, "prompt", False)
         self._worker = worker or Worker(meter.name)
         self._deadline_s = deadline_s
         self._turn = threading.Lock()  # readings of one meter never overlap, so they have an order
         self._is_late = False
-        self._polling: tuple[Job, threading.Event, Polled] | None = None
+        self._polling: tuple[Job, threading.Lock, Polled] | None = None
 
     @property
     def poll_s(self) -> float | None:
@@ -175,17 +176,24 @@ class Source:
         return [reading for row in rows for reading in row]
 
     def start_polling(self) -> None:
-        """Begins to read the meter again and again in its thread, if a channel asks for it."""
+        """Begins to read the meter again and again in its thread, if a channel asks for it.
+
+        A look may fall into a call that is timed on the same CPU, so it does little; waiting for a
+        lock takes less than waiting for an event.
+        """
         if self.poll_s is None or self._worker.is_stuck:
             return
-        period, polled, stop = self.poll_s, Polled(), threading.Event()
+        period, polled, stop = self.poll_s, Polled(), threading.Lock()
+        stop.acquire()  # its release ends the polling
+        flagged = hasattr(self.meter, "flags")
 
         def poll() -> None:
             own = time.thread_time() + self.children_cpu_s
-            while not stop.wait(period):
+            while not stop.acquire(timeout=period):
                 with self._turn:
                     polled.readings += self._guarded()
-                polled.flags += self._own_flags()
+                if flagged:
+                    polled.flags += self._own_flags()
                 polled.cpu_s = time.thread_time() + self.children_cpu_s - own
 
         self._polling = (self._worker.submit(poll), stop, polled)
@@ -195,7 +203,7 @@ class Source:
         if self._polling is None:
             return Polled()
         (job, stop, polled), self._polling = self._polling, None
-        stop.set()
+        stop.release()
         began = self._clock()
         if not job.done.wait(0 if self._is_late else self._deadline_s):
             reason = f"{self.meter.name} did not answer within {self._deadline_s:g} s"
@@ -233,13 +241,9 @@ class Source:
             self._worker.end()
 
     def _named(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
-        ids = self.ids
-        return tuple(
-            reading
-            if ids[reading.channel] == reading.channel
-            else reading._replace(channel=ids[reading.channel])
-            for reading in readings
-        )
+        if not self._renamed:
+            return tuple(readings)
+        return tuple(each._replace(channel=self.ids[each.channel]) for each in readings)
 
     def _silent(self, began_ns: int, status: Status, reason: str) -> tuple[Reading, ...]:
         now = self._clock()

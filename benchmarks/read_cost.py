@@ -20,17 +20,17 @@ import io
 import json
 import os
 import random
-import shutil
 import statistics
-import subprocess
-import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import emulated_zone
+from emulated_zone import ZONE
 
 from bench.machine import fingerprint, git_state, versions
 from bench.meters._cpu import Cpu
@@ -38,13 +38,11 @@ from bench.meters.powercap import PowercapMeter
 from bench.statistics import Interval, ratio_interval
 
 ROOT = Path(__file__).resolve().parent.parent
-ZONE = Path("/sys/class/powercap/intel-rapl/intel-rapl:0")
 RAW = "two clock reads and one pread, twice"
 BESIDE = "joulebench, beside the window"
 ROUNDS = 40
 ROUND_S = 0.02
 LIMIT = 1.5
-INSIDE = "JOULES_READ_COST_INSIDE"
 PEERS = ("pyRAPL", "pyJoules", "zeus", "codecarbon")
 Window = Callable[[], object]
 
@@ -201,50 +199,6 @@ def _row(run: dict[str, Any], name: str) -> str:
     return f"| {f'{name} {version}'.strip()} | {microseconds:.2f} | {interval} |"
 
 
-@contextlib.contextmanager
-def ticking(energy: Path) -> Iterator[None]:
-    """Lets an emulated counter move while a meter opens it."""
-    script = (
-        "import os, sys, time\n"
-        "fd, value = os.open(sys.argv[1], os.O_WRONLY), 123456789012\n"
-        "while True:\n"
-        "    value += 61035\n"
-        "    os.pwrite(fd, b'%d\\n' % value, 0)\n"
-        "    time.sleep(0.001)\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", script, str(energy)])  # noqa: S603
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
-def build_zone() -> None:
-    """One zone, as the kernel lays it out, on a tmpfs over /sys/class of our own namespace."""
-    mount = shutil.which("mount") or "mount"
-    subprocess.run([mount, "-t", "tmpfs", "none", "/sys/class"], check=True)  # noqa: S603
-    ZONE.mkdir(parents=True)
-    (ZONE.parent.parent / "intel-rapl:0").symlink_to("intel-rapl/intel-rapl:0")
-    files = {
-        "name": "package-0",
-        "energy_uj": "123456789012",
-        "max_energy_range_uj": "262143328850",
-    }
-    for name, text in files.items():
-        (ZONE / name).write_text(f"{text}\n")
-
-
-def enter_namespace() -> None:
-    """Starts this script anew where /sys/class is its own."""
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        sys.exit("there is no RAPL here, and no unshare to emulate it: install util-linux")
-    environment = {**os.environ, INSIDE: "1"}
-    arguments = [unshare, "-Urm", sys.executable, __file__]
-    os.execve(unshare, arguments, environment)  # noqa: S606 - the arguments are ours
-
-
 def main() -> None:
     """Measures and writes, or writes an earlier run's page again."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -253,22 +207,19 @@ def main() -> None:
     if options.page:
         write_page(json.loads(options.page.read_text(encoding="utf-8")))
         return
-    emulated = bool(os.environ.get(INSIDE))
-    if emulated:
-        build_zone()
-    elif not ZONE.exists():
-        enter_namespace()
-    run = measured_run(emulated=emulated)
+    emulated_zone.ensure()
+    run = measured_run()
     path = ROOT / run["path"]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
     print(write_page(run))
 
 
-def measured_run(*, emulated: bool) -> dict[str, Any]:
+def measured_run() -> dict[str, Any]:
     """Measures everything that can be measured here."""
     warnings.simplefilter("ignore")  # peers leave files open
-    with ticking(ZONE / "energy_uj") if emulated else contextlib.nullcontext():
+    emulated = emulated_zone.is_emulated()
+    with emulated_zone.ticking(ZONE / "energy_uj") if emulated else contextlib.nullcontext():
         meter = PowercapMeter(Path("/sys"), cpu=Cpu("GenuineIntel"))
     found, missing = candidates(meter)
     machine, started = fingerprint(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -280,7 +231,7 @@ def measured_run(*, emulated: bool) -> dict[str, Any]:
         "started": started,
         "git": asdict(git) if git else None,
         "machine": asdict(machine),
-        "zone": "emulated: a file in memory" if emulated else "this machine's own",
+        "zone": emulated_zone.origin(),
         "packages": {name.lower(): v for name, v in versions(PEERS).items()},
         "rounds": ROUNDS,
         "missing": missing,
