@@ -18,6 +18,7 @@ from journals import (
     package,
 )
 
+from bench.meter import Channel
 from bench.record import Discard
 from bench.report.markdown import page
 from reports import GUESS, HALF, SAME, measured, report_of
@@ -166,6 +167,24 @@ def test_a_replayed_trace_is_told_loudly_wherever_a_reader_looks() -> None:
     assert "**These joules are a replayed trace, not this machine's.**" in text
     assert "**REPLAYED TRACE, NOT THIS MACHINE:** the joules come from replay:trace.json." in text
     assert "cpu/0/package was replayed from replay:trace.json." in text
+
+
+@pytest.mark.parametrize(
+    ("channels", "runtime"),
+    [((replace(PACKAGE, origin="simulated:cpu/0/package"),), "eager"), ((), "simulated")],
+)
+def test_a_simulated_device_is_told_by_its_channel_or_by_what_ran_its_models(
+    channels: tuple[Channel, ...], runtime: str
+) -> None:
+    run = a_run(channels=channels)
+    text = page(report_of(a_journal([(a_case("a", runtime=runtime), HALF)], run=run)))
+    real = page(report_of(a_journal([(a_case("a"), HALF)])))
+
+    assert text.count("**SIMULATED DEVICE: no machine's power, no real model's energy.**") == 2
+    assert "**A simulated device was measured, not this machine.**" in text
+    assert "AMD EPYC 9654 (8 logical CPUs)" in text.partition("Provenance")[2]
+    assert "AMD EPYC 9654" not in text.partition("Provenance")[0]
+    assert "imulated" not in real
 
 
 def test_the_first_screen_ends_before_the_first_folded_part_and_is_short() -> None:
