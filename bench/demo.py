@@ -6,6 +6,7 @@ held against it. No number here is any machine's or any real model's.
 """
 
 import tempfile
+import textwrap
 from collections import Counter as Tally
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,8 @@ from bench.demo_cases import (
     noise_in_words,
     variants,
 )
-from bench.report import findings, text
+from bench.quantities import Absent
+from bench.report import findings, terminal, text
 from bench.run import Settings
 from bench.schedule import PROFILES
 from bench.session import Session
@@ -110,7 +112,12 @@ class Demo:
 
     def lines(self) -> list[str]:
         """What to print: what this is, the table, and what it teaches."""
-        return [*self._head(), "", *_grid(self.rows), "", *self._lessons()]
+        lessons = (
+            line
+            for lesson in self._lessons()
+            for line in textwrap.wrap(lesson, terminal.WIDTH, subsequent_indent="  ")
+        )
+        return [*self._head(), "", *_grid(self.rows), "", *lessons]
 
     def _head(self) -> list[str]:
         run = self.journal.run
@@ -161,6 +168,8 @@ class Demo:
 def _lesson(line: Line) -> list[str]:
     """What a row teaches beyond its verdict, if anything."""
     row, name, ratio, verdict = line.row, line.row.case.technique, line.ratio, line.verdict
+    if line.measured and isinstance(row.energy, Absent):
+        return [f"{name}: {row.energy.reason}"]
     if ratio is None or row.is_baseline:
         return []
     if verdict is Verdict.UNRESOLVED:

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,8 +11,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from bench.cli import _parser, main
-from bench.demo import Demo, Line, demo
+from bench.demo import Demo, Line, _lesson, demo
 from bench.demo_cases import COUNTERS, FORMS, NOISES, Form
+from bench.quantities import Absent
 from bench.records import journals
 from bench.report import findings
 from bench.simulated import DeviceModel, SimulatedDevice
@@ -126,8 +128,8 @@ def test_the_intervals_hold_the_truth_about_as_often_as_they_claim() -> None:
 
 
 def test_the_table_says_loudly_that_nothing_is_real_and_fits_a_terminal() -> None:
-    for counter in COUNTERS:
-        lines = ran(counter).lines()
+    for one in OTHERS:
+        lines = ran(*one).lines()
         assert lines[0] == "SIMULATED DEVICE: no machine's power, no real model's energy."
         assert max(map(len, lines)) <= 100
         assert all(line.isprintable() for line in lines)
@@ -145,6 +147,14 @@ def test_every_lesson_is_drawn_from_the_run() -> None:
     assert again > 0
     assert f" {again} run again (foreign load {again})" in text
     assert "Without an instrument, parallel would be: not measured; time: saves" in text
+
+
+def test_a_row_that_has_no_energy_says_why() -> None:
+    line = by_name(ran())["parallel"]
+    absent = replace(line.row, energy=Absent("its blocks were too short"), energy_ratio=None)
+
+    assert _lesson(replace(line, row=absent)) == ["parallel: its blocks were too short"]
+    assert replace(line, row=absent).holds is None
 
 
 def test_without_a_counter_no_joule_is_printed() -> None:
