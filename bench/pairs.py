@@ -4,9 +4,18 @@ import math
 from collections.abc import Iterable, Sequence
 
 from bench.cover import total
-from bench.quantities import Absent, Quantity
+from bench.meter import Channel
+from bench.quantities import Absent
 from bench.record import Window
-from bench.statistics import Interval, ratio_interval
+from bench.statistics import log_ratio
+from bench.uncertainty import (
+    Budget,
+    bounds_of,
+    ratio_bounds,
+    ratio_budget,
+    specification,
+    sum_of,
+)
 
 Pair = tuple[Window, Window]
 """The baseline's window, and that of the variant or control beside it."""
@@ -20,31 +29,61 @@ def pairs_of(windows: Iterable[Window]) -> list[Pair]:
     return [(baselines[pair], others[pair]) for pair in sorted(baselines) if pair in others]
 
 
-def time_ratio(pairs: Sequence[Pair]) -> Interval | None:
+def time_ratio(pairs: Sequence[Pair]) -> Budget | None:
     """Variant ÷ baseline of the median latency of a call; None for fewer than two pairs."""
-    return ratio_interval([(_typical_s(one), _typical_s(other)) for one, other in pairs])
+    found = log_ratio([(_typical_s(one), _typical_s(other)) for one, other in pairs])
+    return ratio_budget(found) if found else None
 
 
-def energy_ratio(pairs: Sequence[Pair], ids: Sequence[str]) -> Interval | None:
-    """Variant ÷ baseline of the energy per sample; every pair counts, or there is no ratio."""
-    values, uncertainties = [], []
+def energy_ratio(pairs: Sequence[Pair], channels: Sequence[Channel]) -> Budget | None:
+    """Variant ÷ baseline of the energy per sample; every pair counts, or there is no ratio.
+
+    Args:
+        pairs: Windows of both sides.
+        channels: The cover, whose sum is the energy.
+    """
+    ids = [channel.id for channel in channels]
+    values, bounds = [], []
     for one, other in pairs:
         first, second = total(one.energy, ids), total(other.energy, ids)
         if isinstance(first, Absent) or isinstance(second, Absent):
             return None
-        baseline = first.scaled(1 / one.samples, "J/sample")
-        variant = second.scaled(1 / other.samples, "J/sample")
-        if baseline.value <= 0 or variant.value <= 0:
+        if first.value <= 0 or second.value <= 0:
             return None
-        values.append((1.0, variant.over(baseline)))
-        # a bound of ±a as a rectangular distribution has the standard uncertainty a/√3 (GUM 4.3.7)
-        uncertainties.append(math.hypot(_half(baseline), _half(variant)) / math.sqrt(3))
-    return ratio_interval(values, type_b=uncertainties)
+        values.append((first.value / one.samples, second.value / other.samples))
+        halves = window_bounds(one, channels), window_bounds(other, channels)
+        bounds.append(ratio_bounds(*halves, (first.value, second.value)))
+    found = log_ratio(values)
+    return ratio_budget(found, bounds, _shift(pairs, channels)) if found else None
 
 
-def _half(energy: Quantity) -> float:
-    """Half the bound of an energy, as a share of it; its lower end may be cut off at zero."""
-    return max(energy.high - energy.value, (energy.high - energy.low) / 2) / energy.value
+def window_bounds(window: Window, channels: Sequence[Channel]) -> dict[str, float]:
+    """The bounds of a window's energy over a cover, ± J, by source; each channel has an energy."""
+    known = {channel.id: channel for channel in channels}
+    return sum_of(
+        bounds_of(energy, known[energy.channel], window.seconds)
+        for energy in window.energy
+        if energy.channel in known
+    )
+
+
+def _shift(pairs: Sequence[Pair], channels: Sequence[Channel]) -> float:
+    """By how much the meters' specification may shift the ratio, ± as a share.
+
+    A factor on all joules of a channel cancels where both sides have the same share of them in it.
+    """
+
+    def shares(side: int) -> dict[str, float]:
+        joules = dict.fromkeys([channel.id for channel in channels], 0.0)
+        for pair in pairs:
+            for energy in pair[side].energy:
+                if energy.channel in joules:
+                    joules[energy.channel] += energy.joules or 0.0
+        whole = math.fsum(joules.values())
+        return {id_: value / whole for id_, value in joules.items()}
+
+    one, other = shares(0), shares(1)
+    return math.fsum(specification(c) * abs(one[c.id] - other[c.id]) for c in channels)
 
 
 def _typical_s(window: Window) -> float:

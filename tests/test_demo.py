@@ -151,7 +151,8 @@ def test_every_lesson_is_drawn_from_the_run() -> None:
 
 def test_a_row_that_has_no_energy_says_why() -> None:
     line = by_name(ran())["parallel"]
-    absent = replace(line.row, energy=Absent("its blocks were too short"), energy_ratio=None)
+    budgets = replace(line.row.budgets, energy=None, energy_ratio=None)
+    absent = replace(line.row, energy=Absent("its blocks were too short"), budgets=budgets)
 
     assert _lesson(replace(line, row=absent)) == ["parallel: its blocks were too short"]
     assert replace(line, row=absent).holds is None
