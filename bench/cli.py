@@ -1,9 +1,10 @@
-"""The command ``joulebench``: doctor, measure, report."""
+"""The command ``joulebench``: doctor, measure, report, demo."""
 
 import argparse
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(verbs)
     _add_measure(verbs)
     _add_report(verbs)
+    _add_demo(verbs)
     return parser
 
 
@@ -104,6 +106,36 @@ def _add_report(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     carbon.add_argument("--country", metavar="ISO", help="e.g. FRA: its factor, by codecarbon")
     report.set_defaults(verb=_report)
+
+
+def _add_demo(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    demo = verbs.add_parser(
+        "demo",
+        help="what is answered, and how surely, on a simulated device of which the truth is known",
+        description="Measures a simulated device in its own time, with the code that measures"
+        " machines, and prints each answer beside the truth. No model, instrument or network is"
+        " needed, and no number is any machine's.",
+    )
+    demo.add_argument(
+        "--counter",
+        choices=["rapl", "nvml-100ms", "gauge", "none"],
+        default="rapl",
+        help="what reads it: a fast counter, one that is slow and sees a quarter of the time, a"
+        " power gauge, nothing (default: rapl)",
+    )
+    demo.add_argument(
+        "--noise",
+        choices=["quiet", "laptop", "shared-host"],
+        default="shared-host",
+        help="what disturbs it: little, heat that throttles, neighbours (default: shared-host)",
+    )
+    demo.add_argument(
+        "--seed", type=int, default=3, metavar="N", help="another draw of the noise (default: 3)"
+    )
+    demo.add_argument(
+        "-o", "--output", type=Path, metavar="FOLDER", help="keep the journal there, with its page"
+    )
+    demo.set_defaults(verb=_demo)
 
 
 def _names(options: argparse.Namespace) -> list[str] | None:
@@ -217,4 +249,20 @@ def _report(options: argparse.Namespace) -> int:
     out = options.output or Path("reports") / f"{paths[-1].stem}.md"
     for path in write(paths, out, grid=grid):
         print(f"wrote {os.path.relpath(path)}")
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from bench.demo import demo
+
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.output or Path(temporary)
+        found = demo(folder, options.counter, options.noise, options.seed)
+    print("\n".join(found.lines()))
+    if options.output:
+        from bench.report.write import write
+
+        journal = found.journal.path
+        for path in (journal, *write([journal], journal.with_suffix(".md"))):
+            print(f"wrote {os.path.relpath(path)}")
     return 0

@@ -11,127 +11,43 @@ effect of the night, one of the process, a correlated one of each run, and rare 
 import math
 import random
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from bench.guard import State
 from bench.instruments import Instruments
-from bench.meter import Channel, Reading, Unusable
-from bench.quantities import Kind
+from bench.meter import Reading, Status, Unusable
+from bench.simulated_model import ORIGIN, PACKAGE, Counter, DeviceModel, Work
+from bench.worker import Job, Worker
 from bench.workload import Loop
 
-ORIGIN = "simulated"
-"""What the origin of every channel here begins with."""
+__all__ = [
+    "ORIGIN",
+    "PACKAGE",
+    "Counter",
+    "DeviceModel",
+    "SimulatedDevice",
+    "SimulatedModel",
+    "Work",
+]
 
-PACKAGE = "cpu/0/package"
-
-
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """What reads one channel, and how well.
-
-    Args:
-        id: The channel's id.
-        idle_w: Power of the waiting device, W.
-        update_s: Time between two refreshes, s.
-        resolution: Step that is shown, J or W.
-        unit: ``J`` for a counter, ``W`` for a gauge.
-        wrap: Modulus of a counter, J; None if it does not wrap.
-        seen_s: How much of the time before each refresh the sensor sees, s; None for all of it.
-            NVIDIA's sees 25 ms of every 100 ms on some GPUs (Yang et al. 2024).
-        p_max_w: Power that it cannot exceed, W.
-    """
-
-    id: str = PACKAGE
-    idle_w: float = 10.0
-    update_s: float = 0.001
-    resolution: float = 6.1e-5
-    unit: str = "J"
-    wrap: float | None = None
-    seen_s: float | None = None
-    p_max_w: float = 500.0
-
-    def channel(self) -> Channel:
-        """As a meter's channel."""
-        domain = self.id.rpartition("/")[2]
-        return Channel(
-            id=self.id,
-            domain=domain,
-            kind=Kind.MEASURED if self.unit == "J" else Kind.SAMPLED,
-            boundary=f"simulated-{domain}",
-            resolution=self.resolution,
-            update_interval_s=self.update_s,
-            wrap=self.wrap,
-            p_max_w=self.p_max_w,
-            origin=f"{ORIGIN}:{self.id}",
-            note="a simulated device, no machine's power",
-            unit="J" if self.unit == "J" else "W",
-            averaging_window_s=(self.seen_s or self.update_s) if self.unit == "W" else 0.0,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceModel:
-    """How a simulated device behaves; every share is of one, such as 0.01.
-
-    Args:
-        counters: What reads it.
-        noise: Spread of the time of a run of calls.
-        power_noise: Spread of the power of a run.
-        correlation: Of the noise of a run with that of the next.
-        process_effect: Spread of the luck that one work has in one process, in time.
-        night_effect: Spread of what all works of one device have in common, in time.
-        spikes: How likely a run is hit by a spike.
-        spike: Least and most by which a spike lengthens a run.
-        drift: By how much power grows in each second.
-        ambient_c: Temperature of the waiting device, °C.
-        kelvin_per_watt: By how much each watt beyond the idle power warms it in the end.
-        warms_in_s: Time constant of that, s.
-        leakage: Growth of the power with each degree above *ambient_c*.
-        throttles_at_c: Temperature above which calls take a quarter longer; None for never.
-        neighbours: How likely others use one CPU during a run.
-        neighbour_w: What they draw, W.
-    """
-
-    counters: tuple[Counter, ...] = (Counter(),)
-    noise: float = 0.0
-    power_noise: float = 0.0
-    correlation: float = 0.0
-    process_effect: float = 0.0
-    night_effect: float = 0.0
-    spikes: float = 0.0
-    spike: tuple[float, float] = (0.02, 0.10)
-    drift: float = 0.0
-    ambient_c: float = 40.0
-    kelvin_per_watt: float = 0.0
-    warms_in_s: float = 20.0
-    leakage: float = 0.0
-    throttles_at_c: float | None = None
-    neighbours: float = 0.0
-    neighbour_w: float = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One call.
-
-    Args:
-        seconds: How long it takes.
-        watts: Power above the idle one, W, by channel; a number is the first channel's.
-        shape: Pieces (seconds, watts above idle) of the first channel within the call, instead.
-    """
-
-    seconds: float
-    watts: float | Mapping[str, float] = 30.0
-    shape: tuple[tuple[float, float], ...] = ()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class SimulatedModel:
-    """A work on a device, as the runtime ``simulated`` runs it."""
+    """A work on a device, as the runtime ``simulated`` runs it.
+
+    Args:
+        device: Where it runs.
+        work: One call of it.
+        quality: The quality of its outputs, as a share, where there is something to judge.
+    """
 
     device: "SimulatedDevice"
     work: Work
+    quality: float | None = None
 
     def __call__(self, _: object = None) -> None:
         """One call."""
@@ -146,14 +62,17 @@ class SimulatedDevice:
         seed: Of everything random in it.
     """
 
-    prompt = True
     name = "simulated"
-    unusable: tuple[Unusable, ...] = ()
     read_ns = 200_000
 
     def __init__(self, model: DeviceModel, seed: int = 0) -> None:
         self.model, self._random = model, random.Random(seed)  # noqa: S311 - it simulates
         self.channels = tuple(counter.channel() for counter in model.counters)
+        gauges = [counter.update_s for counter in model.counters if counter.unit == "W"]
+        self._look_s = min(gauges, default=None)
+        self.prompt = not gauges  # a gauge is read once more when it has shown the window's end
+        none = Unusable(self.name, Status.UNAVAILABLE, "the simulated device has no counter")
+        self.unusable = () if model.counters else (none,)
         self.now_ns = 1_000_000_000 + self._random.randrange(1_000_000_000)
         self._read_ns = self.now_ns
         self._times = [0.0]
@@ -229,12 +148,14 @@ class SimulatedDevice:
             factor = math.exp(slower + luck + self._night)
             if self._random.random() < model.spikes:
                 factor *= 1 + self._random.uniform(*model.spike)
+            strength = math.exp(stronger)
             if model.throttles_at_c is not None and self._celsius > model.throttles_at_c:
                 factor, self._throttled = 1.25 * factor, self._throttled + 1
+                strength *= model.throttled_power
             others = model.neighbour_w if self._random.random() < model.neighbours else 0.0
             if others:
                 self._foreign_s += calls * work.seconds * factor
-            self._work(work, calls, factor, math.exp(stronger), others)
+            self._work(work, calls, factor, strength, others)
             return [work.seconds * factor] * calls
 
         return run
@@ -271,21 +192,24 @@ class SimulatedDevice:
     def read(self) -> tuple[Reading, ...]:
         """One reading of each channel; it takes 0.2 ms.
 
-        A gauge is looked at after each of its refreshes too, as a thread of its own would do it.
+        Where there is a gauge, all are looked at after each of its refreshes too, as a thread of
+        its own would do it.
         """
         since, self._read_ns = self._read_ns, self.now_ns
         self.now_ns += self.read_ns
-        readings = []
-        for index, (channel, counter) in enumerate(
-            zip(self.channels, self.model.counters, strict=True)
-        ):
-            period = round(counter.update_s * 1e9)
-            first = (since // period + 1) * period + self.read_ns
-            looks = [*range(first, self._read_ns, period)] if counter.unit == "W" else []
-            for look in (*looks, self._read_ns):
-                value = self._shown(index, look / 1e9)
-                readings.append(Reading(channel.id, look, look + self.read_ns, value))
-        return tuple(readings)
+        looks = [*self._looks(since), self._read_ns]
+        return tuple(
+            Reading(channel.id, look, look + self.read_ns, self._shown(index, look / 1e9))
+            for index, channel in enumerate(self.channels)
+            for look in looks
+        )
+
+    def _looks(self, since_ns: int) -> range:
+        """The times at which the gauges were looked at since the last reading, ns."""
+        if self._look_s is None:
+            return range(0)
+        period = round(self._look_s * 1e9)
+        return range((since_ns // period + 1) * period + self.read_ns, self._read_ns, period)
 
     def _shown(self, index: int, t_s: float) -> float:
         """What the channel shows at a time: joules so far, or power, as of its last refresh."""
@@ -325,7 +249,25 @@ class SimulatedDevice:
 
     def instruments(self, device: str = "") -> Instruments:
         """The device's meter, open, on its virtual clock."""
-        meters = (self,) if self.channels else ()
         return Instruments(
-            meters, clock=self.clock, sleep=self.sleep, watch=self.state, device=device
+            (self,) if self.channels else (),
+            self.unusable,
+            clock=self.clock,
+            sleep=self.sleep,
+            workers=(_AtOnce(self.name),) if self.channels else (),
+            watch=self.state,
+            device=device,
         )
+
+
+class _AtOnce(Worker):
+    """No thread: in virtual time nothing runs beside anything, so the same seed gives the same."""
+
+    def call(self, function: Callable[[], T], seconds: float) -> T:  # noqa: ARG002 - none pass
+        return function()
+
+    def submit(self, function: Callable[[], Any]) -> Job:
+        """Leaves out the polling of a gauge: its next reading gives the looks of the meantime."""
+        job = Job(function)
+        job.done.set()
+        return job

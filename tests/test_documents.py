@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli import main
+from bench.demo_cases import COUNTERS, NOISES
 from bench.records import read
 from bench.report.write import write
 
@@ -34,9 +36,29 @@ def test_every_option_of_the_plugin_stands_in_the_readme() -> None:
     assert {key for key in keys if f"`{key}`" not in README} == set()
 
 
-@pytest.mark.parametrize("verb", ["doctor", "measure", "report"])
+@pytest.mark.parametrize("verb", ["doctor", "measure", "report", "demo"])
 def test_every_verb_of_the_command_stands_in_the_readme(verb: str) -> None:
     assert f"joulebench {verb}" in README
+
+
+def test_every_option_of_the_demo_stands_in_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["demo", "--help"])
+    options = set(re.findall(r"--[a-z]+", capsys.readouterr().out)) - {"--help", "--output"}
+    choices = {*COUNTERS, *NOISES}
+
+    assert options == {"--counter", "--noise", "--seed"}
+    assert {option for option in options if f"[{option} " not in README} == set()
+    assert {choice for choice in choices if f"`{choice}`" not in README} == set()
+
+
+def test_the_demo_of_the_readme_is_what_the_command_prints(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = README.partition("<!-- demo -->")[2].partition("<!-- end -->")[0]
+
+    assert main(["demo"]) == 0
+    assert shown == f"\n```\n{capsys.readouterr().out}```\n"
 
 
 def test_there_is_a_committed_journal_with_its_page_and_figure() -> None:

@@ -42,6 +42,8 @@ FLOORS = {
     "plan": 3,
     "catalogue": 3,
     "command": 3,
+    "demo": 3,
+    "demo_cases": 3,
 }
 """Every file that is not named stands on floor 2."""
 STANDARD_LIBRARY_ONLY = {0, 1}

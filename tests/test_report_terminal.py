@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from journals import (
     LOCKED,
     PACKAGE,
@@ -15,6 +16,7 @@ from journals import (
 )
 
 from bench.compare import Table, compare
+from bench.meter import Channel
 from bench.report.terminal import WIDTH, lines, shorten
 
 SAVING = [(package(0.010), package(0.005))] * 2
@@ -102,6 +104,14 @@ def test_a_replayed_trace_is_told_loudly_in_the_terminal() -> None:
     assert "REPLAYED TRACE, NOT THIS MACHINE: replay:trace.json" in lines(
         measured(channels=channels)
     )
+
+
+@pytest.mark.parametrize("channels", [(replace(PACKAGE, origin="simulated:cpu/0/package"),), ()])
+def test_a_simulated_device_is_told_loudly_in_the_terminal(channels: tuple[Channel, ...]) -> None:
+    case = a_case("a", runtime="simulated")
+    tables = compare([a_journal([(case, SAVING)], run=a_run(channels=channels))])
+
+    assert "SIMULATED DEVICE: no machine's power, no real model's energy." in lines(tables)
 
 
 def test_several_runs_are_told_apart_by_their_names() -> None:

@@ -118,6 +118,15 @@ def test_no_ratio_means_not_measured_and_nothing_else() -> None:
     assert verdict(None, 0.03) is Verdict.NOT_MEASURED
 
 
+def test_a_ratio_on_the_edge_of_the_margin_asks_for_ten_times_its_pairs_not_for_all() -> None:
+    edge = Interval(1.03, 1.01, 1.05, 6)
+
+    needed = pairs_to_decide(edge, 0.03)
+
+    assert needed is not None
+    assert 40 < needed < 100
+
+
 @pytest.mark.parametrize(("log", "half", "wanted"), [(0.0, 0.06, 0.02956), (0.05, 0.04, 0.02044)])
 def test_the_pairs_that_would_decide_shrink_the_interval_to_a_decision(
     log: float, half: float, wanted: float
@@ -125,6 +134,8 @@ def test_the_pairs_that_would_decide_shrink_the_interval_to_a_decision(
     wide = Interval(math.exp(log), math.exp(log - half), math.exp(log + half), 6)
 
     needed = pairs_to_decide(wide, 0.03)
+    # the distance to the edge, of which one knows no more than the ratio itself
+    wanted = math.hypot(wanted, 0.6745 * half / t_quantile(0.95, 5))
 
     def half_of(n: int) -> float:
         kept = n if n < 10 else n - 2 * int(0.2 * n)  # from ten pairs on the mean is trimmed

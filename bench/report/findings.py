@@ -9,9 +9,11 @@ from bench.meter import Channel, Status, Unusable
 from bench.quantities import Absent, Quantity
 from bench.records import Journal
 from bench.report.text import escape, plain
+from bench.simulated_model import ORIGIN
 from bench.statistics import Interval, Verdict
 
 REPLAY = "replay:"
+SIMULATED = "SIMULATED DEVICE: no machine's power, no real model's energy."
 _KINDS = {
     "measured": "hardware energy counter",
     "sampled": "power gauge × time",
@@ -154,6 +156,16 @@ def replayed(channels: Iterable[Channel]) -> tuple[Channel, ...]:
     return tuple(channel for channel in channels if channel.origin.startswith(REPLAY))
 
 
+def is_simulated(journal: Journal) -> bool:
+    """Whether a simulated device was measured: no number is then any machine's.
+
+    Without an instrument there is no channel to say so, but what ran its models does.
+    """
+    return any(case.runtime == ORIGIN for case in journal.cases) or any(
+        channel.origin.startswith(f"{ORIGIN}:") for channel in journal.run.channels
+    )
+
+
 def covering(table: Table) -> tuple[Channel, ...]:
     """The channels whose sum is the table's energy."""
     return tuple(c for c in table.journal.run.channels if c.id in table.cover)
@@ -173,6 +185,8 @@ def journals(tables: Sequence[Table]) -> tuple[Journal, ...]:
 def processor(table: Table) -> str:
     """The name of the table's device, escaped: the CPU's, or the GPU's."""
     machine = table.journal.run.machine
+    if is_simulated(table.journal):
+        return "a power model"
     if not table.device.startswith("cuda"):
         return escape(machine.get("cpu") or "unknown CPU")
     identity = next((row.case.device_id for row in table.rows), "")
@@ -190,4 +204,5 @@ def heading(table: Table, tables: Sequence[Table]) -> str:
 def plain_heading(table: Table, tables: Sequence[Table]) -> str:
     """The same, not escaped."""
     several = len(journals(tables)) > 1
-    return plain(f"{table.device} · run {table.journal.run.run_id}" if several else table.device)
+    device = f"simulated {table.device}" if is_simulated(table.journal) else table.device
+    return plain(f"{device} · run {table.journal.run.run_id}" if several else device)

@@ -79,10 +79,15 @@ def _title(report: Report) -> str:
     measured = any(findings.is_measured(table) for table in report.tables)
     what = "Energy per inference" if measured else "Time per inference (energy not measured)"
     lines = [f"# {what}: {escape(', '.join(names))}" if names else "# Nothing was measured"]
-    for journal in findings.journals(report.tables):
+    journals = findings.journals(report.tables)
+    if any(map(findings.is_simulated, journals)):
+        lines.append(f"⚠️ **{findings.SIMULATED}**")
+    for journal in journals:
         run = journal.run
         commit = f" · commit {escape(str(run.git['commit'])[:9])}" if run.git else ""
         cpu = escape(run.machine.get("cpu") or "unknown CPU")
+        if findings.is_simulated(journal):
+            cpu = "simulated device"
         lines.append(f"{cpu} · {escape(run.started)} · run {escape(run.run_id)}{commit}")
     return "\n\n".join(lines)
 

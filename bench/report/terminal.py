@@ -30,10 +30,11 @@ def lines(tables: Sequence[Table]) -> list[str]:
 def _head(table: Table, tables: Sequence[Table]) -> list[str]:
     """Whether energy is measured, by what; or why not, and what helps."""
     name = f"{findings.plain_heading(table, tables)}: " if len(tables) > 1 else ""
+    loud = [findings.SIMULATED] if findings.is_simulated(table.journal) else []
     if not findings.is_measured(table):
         absent = findings.why_absent(table)
         fix = f"; fix: {absent.fix}" if absent.fix else ""
-        return _wrapped(f"{name}energy: NOT MEASURED – {absent.reason}{fix}")
+        return [*_wrapped(f"{name}energy: NOT MEASURED – {absent.reason}{fix}"), *loud]
     kinds = dict.fromkeys(r.energy.kind for r in table.rows if isinstance(r.energy, Quantity))
     said = " and ".join(f"{kind} ({findings.how(kind)})" for kind in kinds)
     head = _wrapped(f"{name}energy: {said}, {findings.boundary(table)}, idle included")
@@ -41,7 +42,7 @@ def _head(table: Table, tables: Sequence[Table]) -> list[str]:
     if replayed:
         origins = ", ".join(dict.fromkeys(channel.origin for channel in replayed))
         head += _wrapped(f"REPLAYED TRACE, NOT THIS MACHINE: {origins}")
-    return head
+    return head + loud
 
 
 def _wrapped(line: str) -> list[str]:

@@ -20,8 +20,14 @@ def section(report: Report) -> str:
 
 
 def _caveats(table: Table) -> Iterator[str]:
-    yield "The results hold for this machine only; another CPU, driver or kernel is another result."
-    yield from _machine(table)
+    if findings.is_simulated(table.journal):
+        yield "The device and its models are simulated: the results hold for no machine at all."
+    else:
+        yield (
+            "The results hold for this machine only;"
+            " another CPU, driver or kernel is another result."
+        )
+        yield from _machine(table)
     yield from _noise(table)
     yield from _meters(table)
     counts = {

@@ -20,7 +20,7 @@ def section(report: Report) -> str:
 
 def _energy(table: Table) -> str:
     if not findings.is_measured(table):
-        return "Energy was not measured; time per sample was."
+        return f"{_simulated(table)}Energy was not measured; time per sample was."
     origins = ", ".join(dict.fromkeys(c.origin for c in findings.covering(table)))
     idle = (
         "Idle power is included and was not measured apart."
@@ -28,10 +28,15 @@ def _energy(table: Table) -> str:
         else f"Idle power ({text.quantity(table.idle, text.Prefix('', 1.0))} W) is included."
     )
     return (
-        f"Energy was read from {text.escape(origins)} (boundary:"
+        f"{_simulated(table)}Energy was read from {text.escape(origins)} (boundary:"
         f" {text.escape(findings.boundary(table))}) as the difference of readings around each"
         f" window. {idle} Sensor accuracy was not calibrated."
     )
+
+
+def _simulated(table: Table) -> str:
+    """What must be said first, if no machine was measured."""
+    return "The device is simulated. " if findings.is_simulated(table.journal) else ""
 
 
 def _warm_up(settings: Mapping[str, Any]) -> str:

@@ -42,6 +42,7 @@ def _facts(journal: Journal) -> list[tuple[str, str]]:
         "started": run.started,
         "finished": finished,
         "command": run.command,
+        **_simulated(journal),
         **_machine(run),
         "git": _git(run),
         "seed": run.seed,
@@ -49,6 +50,12 @@ def _facts(journal: Journal) -> list[tuple[str, str]]:
         "packages": _pairs(run.packages),
     }
     return [(name, text.escape(value)) for name, value in facts.items()]
+
+
+def _simulated(journal: Journal) -> dict[str, str]:
+    if not findings.is_simulated(journal):
+        return {}
+    return {"device": "simulated; the machine named here did nothing but simulate it"}
 
 
 def _machine(run: Run) -> dict[str, object]:

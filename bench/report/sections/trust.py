@@ -30,6 +30,8 @@ def _lines(table: Table) -> list[str]:
     if replayed:
         origins = text.escape(", ".join(dict.fromkeys(c.origin for c in replayed)))
         loud = [f"⚠️ **REPLAYED TRACE, NOT THIS MACHINE:** the joules come from {origins}."]
+    if findings.is_simulated(table.journal):
+        loud.append(f"⚠️ **{findings.SIMULATED}**")
     inside = [f"Not included: {_outside(table)}."] if table.cover else []
     fresh = [_replication(number)] if (number := findings.processes(table)) else []
     return [*loud, _kinds(table), *inside, _idle(table), _control(table), *fresh, _windows(table)]

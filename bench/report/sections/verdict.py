@@ -28,6 +28,8 @@ def _answer(table: Table) -> str:
     """What was measured, what is best, and one sentence for each of the other verdicts."""
     energy = findings.is_measured(table)
     parts = [] if energy else [f"**Energy was NOT measured on this machine:** {_why(table)}."]
+    if findings.is_simulated(table.journal):
+        parts.append("**A simulated device was measured, not this machine.**")
     if findings.replayed(findings.covering(table)):
         parts.append("**These joules are a replayed trace, not this machine's.**")
     parts.append(f"{'' if energy else '**By time alone:** '}{_gains(table, energy=energy)}")
