@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bench import guard
 from bench.meter import Channel, Clock, Meter, Reading, Status
+from bench.protocol import require_reading
 from bench.worker import Job, Worker
 
 READ_DEADLINE_S = 5.0
@@ -85,7 +86,7 @@ class Source:
         began = self._clock()
         try:
             return self._named(self.meter.read())
-        except Exception as error:  # noqa: BLE001 - see above
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - see above
             return self._silent(began, Status.ERROR, _fault(self.meter, error))
 
     def mark(self) -> Callable[[], tuple[Reading, ...]]:
@@ -98,7 +99,7 @@ class Source:
             except TimeoutError as error:
                 silent = self._silent(began, Status.TIMEOUT, str(error))
                 return lambda: silent
-            except Exception as error:  # noqa: BLE001 - see read
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - see read
                 failed = self._silent(began, Status.ERROR, _fault(self.meter, error))
                 return lambda: failed
             return lambda: self._decoded(began, captured)
@@ -108,7 +109,7 @@ class Source:
     def _decoded(self, began_ns: int, captured: object) -> tuple[Reading, ...]:
         try:
             return self._named(self.meter.decode(captured))  # type: ignore[attr-defined]
-        except Exception as error:  # noqa: BLE001 - see read
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - see read
             return self._silent(began_ns, Status.ERROR, _fault(self.meter, error))
 
     def flags(self) -> tuple[str, ...]:
@@ -133,9 +134,9 @@ class Source:
     def _own_flags(self) -> tuple[str, ...]:
         try:
             found: Sequence[str] = getattr(self.meter, "flags", tuple)()
-        except Exception as error:  # noqa: BLE001 - see read
+            return tuple(found)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - see read
             return (f"{self.meter.name} cannot tell what spoils a window: {error}",)
-        return tuple(found)
 
     def interval_s(self, ids: set[str]) -> float:
         """The longest time between two ticks of the counters in *ids*, s; 0 if none is awaited."""
@@ -238,7 +239,7 @@ class Source:
             reading
             if ids[reading.channel] == reading.channel
             else reading._replace(channel=ids[reading.channel])
-            for reading in readings
+            for reading in map(require_reading, readings)
         )
 
     def _silent(self, began_ns: int, status: Status, reason: str) -> tuple[Reading, ...]:
