@@ -86,6 +86,8 @@ def counted(channel: Channel, readings: Sequence[Reading], t0_ns: int, t1_ns: in
     points = _points(usable, joules, interval_s, held, t0_ns)
     low, high = _bounds(channel, points, seconds)
     value = min(max(_best(points, seconds, channel.update_interval_s), low), high)
+    if value <= 0:  # it moved before the window or after it, and says nothing of what is between
+        raise NoEnergyError(Status.TOO_SHORT, too_short(channel, seconds))
     status = Status.WRAPPED if wraps else Status.OK
     return Joules(value, low, high, Status.HELD if held else status)
 

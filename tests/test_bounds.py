@@ -232,6 +232,20 @@ def test_a_counter_that_stands_still_beside_one_that_moves_is_stale() -> None:
     assert fine.joules == pytest.approx(30)
 
 
+@pytest.mark.parametrize("after", [[], [(0.6, 12.0)]], ids=["and never again", "and later"])
+def test_a_counter_that_moved_only_before_the_window_gives_no_zero(
+    after: list[tuple[float, float]],
+) -> None:
+    shown = [(-0.1, 0.0), (-0.001, 10.0), (0.5, 10.0), (0.55, 10.0), *after]
+
+    found = channel_energy(COUNTER, [at(COUNTER, *each) for each in shown], 0, SECOND // 2)
+
+    assert (found.joules, found.low, found.high) == (None, None, None)
+    assert found.status is Status.TOO_SHORT
+    assert "the window of 0.5 s" in found.reason
+    assert "give it at least 5 s" in found.reason
+
+
 def test_ticks_at_both_ends_bound_the_energy_by_what_was_shown() -> None:
     """10 W: the counter ticked 1 ms before the start, and 60 ms after the end."""
     shown = [(-0.002, 0.0), (-0.001, 1.0), (1.0, 10.0), (1.058, 10.0), (1.06, 11.0)]
