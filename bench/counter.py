@@ -102,7 +102,8 @@ def usable_readings(readings: Sequence[Reading], t0_ns: int, t1_ns: int) -> list
         if reading.value is None and reading.status not in _PASSING:
             raise NoEnergyError(reading.status, reading.reason)
         if reading.value is not None and not math.isfinite(reading.value):
-            raise NoEnergyError(Status.INVALID, f"{reading.channel} showed {reading.value}")
+            reason = f"{reading.channel} showed {reading.value}; see what its own program shows"
+            raise NoEnergyError(Status.INVALID, reason)
     usable = [reading for reading in readings if reading.value is not None]
     before = any(reading.t1_ns <= t0_ns for reading in usable)
     after = any(reading.t0_ns >= t1_ns for reading in usable)
@@ -112,7 +113,10 @@ def usable_readings(readings: Sequence[Reading], t0_ns: int, t1_ns: int) -> list
         if reading.value is None:
             raise NoEnergyError(reading.status, reading.reason)
     noun = "reading" if len(usable) == 1 else "readings"
-    reason = f"{len(usable)} {noun}, and a window needs one before it and one after it"
+    reason = (
+        f"{len(usable)} {noun}, and a window needs one before it and one after it;"
+        " was the device there all the time?"
+    )
     raise NoEnergyError(Status.INVALID, reason)
 
 
@@ -172,7 +176,8 @@ def difference(
         raise NoEnergyError(
             Status.INVALID,
             f"the counter rose by {delta:.6g} J in {seconds:.3g} s, more than the"
-            f" {channel.p_max_w:g} W that {channel.id} can draw; it is not to be trusted",
+            f" {channel.p_max_w:g} W that {channel.id} can draw, and is not to be trusted;"
+            " was it set anew, or exchanged?",
         )
     return delta, 0
 

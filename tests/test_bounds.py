@@ -229,6 +229,8 @@ def test_a_counter_that_stands_still_beside_one_that_moves_is_stale() -> None:
     stale, fine = (channel_energy(COUNTER, rows, 0, 3 * SECOND) for rows in (still, moving))
 
     assert (stale.joules, stale.status) == (None, Status.STALE)
+    assert "the counter stood still for" in stale.reason
+    assert "is the driver alive?" in stale.reason
     assert fine.joules == pytest.approx(30)
 
 
@@ -244,6 +246,35 @@ def test_a_counter_that_moved_only_before_the_window_gives_no_zero(
     assert found.status is Status.TOO_SHORT
     assert "the window of 0.5 s" in found.reason
     assert "give it at least 5 s" in found.reason
+
+
+WRAPS = replace(COUNTER, wrap=1000.0)
+NO_ENERGY: dict[str, tuple[Channel, list[tuple[float, float]], Status]] = {
+    "a number that is none": (COUNTER, [(0, 1.0), (1, float("inf"))], Status.INVALID),
+    "no reading at the end": (COUNTER, [(0, 1.0), (0.5, 2.0)], Status.INVALID),
+    "a long time without a reading": (WRAPS, [(0, 1.0), (20, 2.0)], Status.INVALID),
+    "more than it can draw": (COUNTER, [(0, 1.0), (1, 900.0)], Status.INVALID),
+    "a fall": (COUNTER, [(0, 100.0), (1, 1.0)], Status.RESET),
+    "no movement any more": (COUNTER, [(0, 1.0), (0.1, 2.0), (2, 2.0)], Status.STALE),
+    "no movement at all": (COUNTER, [(0, 1.0), (1, 1.0)], Status.STALE),
+    "less than an interval": (GAUGE, [(0, 50.0), (1, 50.0)], Status.TOO_SHORT),
+    "nothing but zero": (GAUGE, [(n / 10, 0.0) for n in range(12)], Status.NOT_SUPPORTED),
+    "a power that cannot be": (GAUGE, [(n / 10, 50.0 * n) for n in range(12)], Status.INVALID),
+}
+
+
+@pytest.mark.parametrize("name", NO_ENERGY)
+def test_a_window_without_energy_says_what_was_found_and_then_what_to_do(name: str) -> None:
+    channel, shown, status = NO_ENERGY[name]
+    end = SECOND // 20 if status is Status.TOO_SHORT else SECOND
+
+    found = channel_energy(channel, [at(channel, *each) for each in shown], 0, end)
+
+    assert (found.joules, found.low, found.high) == (None, None, None)
+    assert found.status is status
+    cause, _, fix = found.reason.partition("; ")
+    assert any(character.isdigit() for character in cause) or "showed inf" in cause
+    assert fix.startswith(("see ", "was ", "read ", "is ", "give "))
 
 
 def test_ticks_at_both_ends_bound_the_energy_by_what_was_shown() -> None:
@@ -280,6 +311,28 @@ def test_a_tick_that_does_not_come_widens_the_bound() -> None:
 
     assert found.status is Status.HELD
     assert found.high > 505
+
+
+def test_a_value_that_was_held_from_the_first_reading_on_may_be_of_any_age() -> None:
+    """10 W; the counter is refreshed every 20.5 s, last at -19.79 s, and once at 0.71 s."""
+    slow = replace(COUNTER, p_max_w=25.0)
+    readings = [at(slow, 0, 0.0), at(slow, 0.7, 0.0), at(slow, 3, 205.0)]
+
+    found = counted(slow, readings, 0, 3 * SECOND)
+
+    assert found.status is Status.HELD
+    assert found.low <= 30 <= found.high
+
+
+def test_who_held_longer_than_probed_once_may_hold_longer_still() -> None:
+    """90 W; a refresh after 0.5 s was seen, and at the end the value is 0.9 s old."""
+    refreshed = [(-0.01, -0.05), (0.02, 0.0), (0.3, 0.0), (0.48, 0.0), (0.52, 0.5), (2, 1.95)]
+    readings = [at(COUNTER, seconds, 90 * tick) for seconds, tick in [*refreshed, (5, 4.1)]]
+
+    found = counted(COUNTER, readings, 0, 5 * SECOND)
+
+    assert found.status is Status.HELD
+    assert found.low <= 450 <= found.high
 
 
 def test_a_counter_that_holds_a_second_is_believed_when_it_is_read_often() -> None:
