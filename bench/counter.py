@@ -77,7 +77,7 @@ def counted(channel: Channel, readings: Sequence[Reading], t0_ns: int, t1_ns: in
     interval_s = max(channel.update_interval_s, hold_s)
     joules, wraps = _unwrapped(channel, usable, interval_s)
     seconds = (t1_ns - t0_ns) / 1e9
-    _require_movement(channel, usable, runs, joules[-1], seconds)
+    _require_movement(channel, usable, runs)
     if seconds < channel.update_interval_s:
         raise NoEnergyError(Status.TOO_SHORT, too_short(channel, seconds))
     held = {
@@ -86,7 +86,7 @@ def counted(channel: Channel, readings: Sequence[Reading], t0_ns: int, t1_ns: in
     points = _points(usable, joules, interval_s, held, t0_ns)
     low, high = _bounds(channel, points, seconds)
     value = min(max(_best(points, seconds, channel.update_interval_s), low), high)
-    if value <= 0:  # it moved before the window or after it, and says nothing of what is between
+    if value <= 0:  # it did not move, or before the window and after it, and not in it
         raise NoEnergyError(Status.TOO_SHORT, too_short(channel, seconds))
     status = Status.WRAPPED if wraps else Status.OK
     return Joules(value, low, high, Status.HELD if held else status)
@@ -210,14 +210,8 @@ def _proved_hold_s(channel: Channel, readings: Sequence[Reading], runs: Sequence
     return _HOLD_MARGIN * longest
 
 
-def _require_movement(
-    channel: Channel,
-    readings: Sequence[Reading],
-    runs: Sequence[range],
-    joules: float,
-    seconds: float,
-) -> None:
-    """Refuses a counter that does not move in a window of *seconds*, or that moves no more."""
+def _require_movement(channel: Channel, readings: Sequence[Reading], runs: Sequence[range]) -> None:
+    """Refuses a counter that moves no more."""
     still_s = _surely_s(readings, runs[-1])
     if still_s >= STALE_AFTER_INTERVALS * channel.update_interval_s:
         reason = (
@@ -225,8 +219,6 @@ def _require_movement(
             f" {channel.update_interval_s:.3g} s when it was opened; is the driver alive?"
         )
         raise NoEnergyError(Status.STALE, reason)
-    if joules == 0:
-        raise NoEnergyError(Status.TOO_SHORT, too_short(channel, seconds))
 
 
 def _points(

@@ -359,6 +359,28 @@ def test_what_was_drawn_just_before_a_gap_may_have_been_anything() -> None:
     assert found.low <= true_j <= found.high
 
 
+@pytest.mark.parametrize("slow", [False, True], ids=["its clock is off", "a reading takes 0.6 s"])
+@pytest.mark.parametrize(("late_s", "end"), [(0.3, SECOND), (-0.3, 3 * SECOND // 2)])
+def test_a_gauge_whose_times_are_in_doubt_holds_a_step_that_it_shows_too_late_or_too_soon(
+    late_s: float, end: int, *, slow: bool
+) -> None:
+    """10 W until 0.8 s, then 90 W: shown up to 0.1 s later, at times that are off by 0.3 s."""
+    doubtful = GAUGE if slow else replace(GAUGE, clock_s=0.3)
+    steps = [n / 10 for n in range(-20, 50)]
+    readings = [at(doubtful, t, 10.0 if t < 0.85 + late_s else 90.0) for t in steps]
+    if slow:
+        off = 3 * SECOND // 10
+        readings = [r._replace(t0_ns=r.t0_ns - off, t1_ns=r.t1_ns + off) for r in readings]
+
+    found = integrated(doubtful, readings, end - SECOND // 5, end)
+
+    assert found.low <= 0.2 * 90 <= found.high
+
+    before = integrated(doubtful, readings, SECOND * 6 // 10, SECOND * 8 // 10)
+
+    assert before.low <= 0.2 * 10 <= before.high
+
+
 def test_a_gauge_that_was_not_read_for_many_of_its_intervals_has_a_gap() -> None:
     quick = replace(GAUGE, update_interval_s=0.005)
     readings = [at(quick, n / 100, 50.0) for n in range(-1, 420) if not 100 < n < 195]
