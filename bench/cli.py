@@ -1,6 +1,7 @@
 """The command ``joulebench``: doctor, measure, report, demo."""
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -17,6 +18,9 @@ EXIT_CANNOT_MEASURE = 10
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb; its exit code is 0, the measured command's own, 2 for a wrong call, or 10."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that is not in UTF-8 has no ≈ or ├
+            stream.reconfigure(errors="replace")
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -162,7 +166,7 @@ def _doctor(options: argparse.Namespace) -> int:
     try:
         diagnosis = diagnose(fingerprint(), instruments)
         if options.json:
-            print(json.dumps(diagnosis.as_json(), indent=1, ensure_ascii=False))
+            print(json.dumps(diagnosis.as_json(), indent=1))
         else:
             print("\n".join(diagnosis.lines()))
     finally:
@@ -189,7 +193,7 @@ def _probe(options: argparse.Namespace) -> int:
     if options.output:
         found.write(options.output)
     if options.json:
-        print(json.dumps(found.as_json(), indent=1, ensure_ascii=False))
+        print(json.dumps(found.as_json(), indent=1))
     else:
         print("\n".join(found.lines()))
     return 0
@@ -216,7 +220,7 @@ def _measure(options: argparse.Namespace) -> int:
         return error.exit_code
     finally:
         instruments.close()
-    line = json.dumps(outcome.as_json(), ensure_ascii=False)
+    line = json.dumps(outcome.as_json())
     if options.output:
         options.output.write_text(line + "\n", encoding="utf-8")
     if options.json:

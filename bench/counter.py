@@ -77,7 +77,7 @@ def counted(channel: Channel, readings: Sequence[Reading], t0_ns: int, t1_ns: in
     interval_s = max(channel.update_interval_s, hold_s)
     joules, wraps = _unwrapped(channel, usable, interval_s)
     seconds = (t1_ns - t0_ns) / 1e9
-    _require_movement(channel, usable, runs, joules[-1], seconds)
+    _require_movement(channel, usable, runs)
     if seconds < channel.update_interval_s:
         raise NoEnergyError(Status.TOO_SHORT, too_short(channel, seconds))
     held = {
@@ -86,6 +86,8 @@ def counted(channel: Channel, readings: Sequence[Reading], t0_ns: int, t1_ns: in
     points = _points(usable, joules, interval_s, held, t0_ns)
     low, high = _bounds(channel, points, seconds)
     value = min(max(_best(points, seconds, channel.update_interval_s), low), high)
+    if value <= 0:  # it did not move, or before the window and after it, and not in it
+        raise NoEnergyError(Status.TOO_SHORT, too_short(channel, seconds))
     status = Status.WRAPPED if wraps else Status.OK
     return Joules(value, low, high, Status.HELD if held else status)
 
@@ -100,7 +102,8 @@ def usable_readings(readings: Sequence[Reading], t0_ns: int, t1_ns: int) -> list
         if reading.value is None and reading.status not in _PASSING:
             raise NoEnergyError(reading.status, reading.reason)
         if reading.value is not None and not math.isfinite(reading.value):
-            raise NoEnergyError(Status.INVALID, f"{reading.channel} showed {reading.value}")
+            reason = f"{reading.channel} showed {reading.value}; see what its own program shows"
+            raise NoEnergyError(Status.INVALID, reason)
     usable = [reading for reading in readings if reading.value is not None]
     before = any(reading.t1_ns <= t0_ns for reading in usable)
     after = any(reading.t0_ns >= t1_ns for reading in usable)
@@ -110,7 +113,10 @@ def usable_readings(readings: Sequence[Reading], t0_ns: int, t1_ns: int) -> list
         if reading.value is None:
             raise NoEnergyError(reading.status, reading.reason)
     noun = "reading" if len(usable) == 1 else "readings"
-    reason = f"{len(usable)} {noun}, and a window needs one before it and one after it"
+    reason = (
+        f"{len(usable)} {noun}, and a window needs one before it and one after it;"
+        " was the device there all the time?"
+    )
     raise NoEnergyError(Status.INVALID, reason)
 
 
@@ -170,7 +176,8 @@ def difference(
         raise NoEnergyError(
             Status.INVALID,
             f"the counter rose by {delta:.6g} J in {seconds:.3g} s, more than the"
-            f" {channel.p_max_w:g} W that {channel.id} can draw; it is not to be trusted",
+            f" {channel.p_max_w:g} W that {channel.id} can draw, and is not to be trusted;"
+            " was it set anew, or exchanged?",
         )
     return delta, 0
 
@@ -203,14 +210,8 @@ def _proved_hold_s(channel: Channel, readings: Sequence[Reading], runs: Sequence
     return _HOLD_MARGIN * longest
 
 
-def _require_movement(
-    channel: Channel,
-    readings: Sequence[Reading],
-    runs: Sequence[range],
-    joules: float,
-    seconds: float,
-) -> None:
-    """Refuses a counter that does not move in a window of *seconds*, or that moves no more."""
+def _require_movement(channel: Channel, readings: Sequence[Reading], runs: Sequence[range]) -> None:
+    """Refuses a counter that moves no more."""
     still_s = _surely_s(readings, runs[-1])
     if still_s >= STALE_AFTER_INTERVALS * channel.update_interval_s:
         reason = (
@@ -218,8 +219,6 @@ def _require_movement(
             f" {channel.update_interval_s:.3g} s when it was opened; is the driver alive?"
         )
         raise NoEnergyError(Status.STALE, reason)
-    if joules == 0:
-        raise NoEnergyError(Status.TOO_SHORT, too_short(channel, seconds))
 
 
 def _points(

@@ -73,7 +73,7 @@ def _modules(folder: str, required: str) -> Iterator[Plugin | Broken]:
         if not entry.name.startswith("_"):
             try:
                 module = importlib.import_module(f"{folder}.{entry.name}")
-            except Exception as error:  # noqa: BLE001 - whatever it raises, the others go on
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the others go on
                 yield Broken(entry.name, f"{type(error).__name__}: {error}")
             else:
                 yield _plugin(entry.name, module, required)
@@ -84,7 +84,7 @@ def _entry_points(folder: str, required: str) -> Iterator[Plugin | Broken]:
     for point in importlib.metadata.entry_points(group=group):
         try:
             target = point.load()
-        except Exception as error:  # noqa: BLE001 - whatever it raises, the others go on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the others go on
             yield Broken(point.name, f"{type(error).__name__}: {error}")
             continue
         if isinstance(target, ModuleType):
@@ -97,5 +97,7 @@ def _plugin(name: str, module: ModuleType, required: str) -> Plugin | Broken:
     if not hasattr(module, required):
         return Broken(name, f"{module.__name__} does not define {required}")
     opt_in = bool(getattr(module, "OPT_IN", False))
-    precedence = int(getattr(module, "PRECEDENCE", 50))
+    precedence = getattr(module, "PRECEDENCE", 50)
+    if not isinstance(precedence, int):
+        return Broken(name, f"its PRECEDENCE is {precedence!r}, wanted a whole number")
     return Plugin(name, getattr(module, required), module.__name__, opt_in, precedence)

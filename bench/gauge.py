@@ -51,7 +51,8 @@ def integrated(channel: Channel, readings: Sequence[Reading], t0_ns: int, t1_ns:
         raise NoEnergyError(Status.TOO_SHORT, too_short(channel, seconds))
     if all(reading.value == 0 for reading in usable):
         reason = (
-            f"{channel.id} showed exactly 0 W in {len(usable)} readings, which stands for no value"
+            f"{channel.id} showed exactly 0 W in {len(usable)} readings, which stands for no value;"
+            " is it on, and does its own program show a power?"
         )
         raise NoEnergyError(Status.NOT_SUPPORTED, reason)
     times = [(reading.t0_ns + reading.t1_ns - 2 * t0_ns) / 2e9 for reading in usable]
@@ -70,7 +71,7 @@ def _plausible(channel: Channel, reading: Reading) -> float:
     if not 0 <= reading.value <= channel.p_max_w:
         reason = (
             f"the gauge showed {reading.value:.6g} W, and {channel.id} can draw"
-            f" 0 to {channel.p_max_w:g} W; it is not to be trusted"
+            f" 0 to {channel.p_max_w:g} W, so it is not to be trusted; see its unit and its driver"
         )
         raise NoEnergyError(Status.INVALID, reason)
     return reading.value

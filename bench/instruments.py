@@ -12,6 +12,7 @@ from bench import guard
 from bench.cover import cover
 from bench.discover import Broken, Plugin, plugins
 from bench.meter import Channel, Clock, Meter, MeterUnavailable, Reading, Status, Unusable
+from bench.protocol import require_meter
 from bench.recording import Recording
 from bench.source import READ_DEADLINE_S, Source
 from bench.window import ChannelEnergy, channel_energy
@@ -166,7 +167,7 @@ def open_instruments(
         worker = Worker(plugin.name)
         late: list[Meter] = []
         try:
-            meter = worker.call(partial(_open, plugin, settings, late), deadline_s)
+            meter, left_out = worker.call(partial(_open, plugin, settings, late), deadline_s)
         except Exception as error:
             worker.submit(partial(_close_late, late))  # what opens after its time is closed again
             if asked is not None:
@@ -178,23 +179,22 @@ def open_instruments(
             worker.end()
         else:
             opened.append((meter, worker))
-            unusable += meter.unusable
+            unusable += left_out
     meters, workers = tuple(m for m, _ in opened), tuple(w for _, w in opened)
     return Instruments(meters, tuple(unusable), workers=workers)
 
 
-def _open(plugin: Plugin, settings: Mapping[str, str], opened: list[Meter]) -> Meter:
-    """Opens a meter and puts it into *opened*.
+def _open(
+    plugin: Plugin, settings: Mapping[str, str], opened: list[Meter]
+) -> tuple[Meter, tuple[Unusable, ...]]:
+    """Opens a meter and puts it into *opened*; gives what it leaves out too.
 
     Raises:
-        ValueError: It has two channels of one id.
+        ValueError: It is no meter.
     """
     meter: Meter = plugin.target(settings)
     opened.append(meter)
-    ids = [channel.id for channel in meter.channels]
-    if len(set(ids)) < len(ids):
-        raise ValueError(f"its channels are {', '.join(ids)}, and each id must be there once")
-    return meter
+    return meter, require_meter(meter)
 
 
 def _close_late(opened: Iterable[Meter]) -> None:
@@ -209,7 +209,7 @@ def _close(opened: Iterable[tuple[Meter, Worker]]) -> None:
 
 def _unavailable(plugin: Plugin, error: Exception, deadline_s: float) -> MeterUnavailable:
     """Why a meter did not open."""
-    if isinstance(error, MeterUnavailable):
+    if isinstance(error, MeterUnavailable) and hasattr(error, "absent"):
         return error
     if isinstance(error, TimeoutError):
         reason = f"the meter {plugin.name} did not open within {deadline_s:g} s"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bench import guard
 from bench.meter import Channel, Clock, Meter, Reading, Status
+from bench.protocol import require_reading
 from bench.worker import Job, Worker
 
 READ_DEADLINE_S = 5.0
@@ -86,7 +87,7 @@ class Source:
         began = self._clock()
         try:
             return self._named(self.meter.read())
-        except Exception as error:  # noqa: BLE001 - see above
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - see above
             return self._silent(began, Status.ERROR, _fault(self.meter, error))
 
     def mark(self) -> Callable[[], tuple[Reading, ...]]:
@@ -99,7 +100,7 @@ class Source:
             except TimeoutError as error:
                 silent = self._silent(began, Status.TIMEOUT, str(error))
                 return lambda: silent
-            except Exception as error:  # noqa: BLE001 - see read
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - see read
                 failed = self._silent(began, Status.ERROR, _fault(self.meter, error))
                 return lambda: failed
             return lambda: self._decoded(began, captured)
@@ -109,7 +110,7 @@ class Source:
     def _decoded(self, began_ns: int, captured: object) -> tuple[Reading, ...]:
         try:
             return self._named(self.meter.decode(captured))  # type: ignore[attr-defined]
-        except Exception as error:  # noqa: BLE001 - see read
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - see read
             return self._silent(began_ns, Status.ERROR, _fault(self.meter, error))
 
     def flags(self) -> tuple[str, ...]:
@@ -134,9 +135,9 @@ class Source:
     def _own_flags(self) -> tuple[str, ...]:
         try:
             found: Sequence[str] = getattr(self.meter, "flags", tuple)()
-        except Exception as error:  # noqa: BLE001 - see read
+            return tuple(found)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - see read
             return (f"{self.meter.name} cannot tell what spoils a window: {error}",)
-        return tuple(found)
 
     def interval_s(self, ids: set[str]) -> float:
         """The longest time between two ticks of the counters in *ids*, s; 0 if none is awaited."""
@@ -241,9 +242,10 @@ class Source:
             self._worker.end()
 
     def _named(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
+        known = tuple(map(require_reading, readings))
         if not self._renamed:
-            return tuple(readings)
-        return tuple(each._replace(channel=self.ids[each.channel]) for each in readings)
+            return known
+        return tuple(each._replace(channel=self.ids[each.channel]) for each in known)
 
     def _silent(self, began_ns: int, status: Status, reason: str) -> tuple[Reading, ...]:
         now = self._clock()

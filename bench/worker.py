@@ -21,8 +21,10 @@ class Job:
     def run(self) -> None:
         try:
             self.result = self.function()
-        except BaseException as error:  # noqa: BLE001 - it is raised where the call was made
+        except Exception as error:  # noqa: BLE001 - it is raised where the call was made
             self.error = error
+        except BaseException as error:  # noqa: BLE001 - sys.exit() here must not end the program
+            self.error = RuntimeError(f"it ended with {type(error).__name__}: {error}")
         self.done.set()
 
 

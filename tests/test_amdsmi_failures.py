@@ -332,6 +332,8 @@ def test_a_counter_that_stops_after_it_was_opened_ends_its_window() -> None:
     gpu.stuck_at = 5_000_000_000
     energies, _, _ = window(meter, library.clock, 10)
     assert (energies[BOARD].joules, energies[BOARD].status) == (None, Status.STALE)
+    assert "the counter stood still for" in energies[BOARD].reason
+    assert "is the driver alive?" in energies[BOARD].reason
 
 
 @pytest.mark.failure_mode(12, "amdsmi")

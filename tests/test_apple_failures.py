@@ -92,8 +92,10 @@ def test_a_package_of_another_architecture_does_not_load(
     text = "raise ImportError('incompatible architecture (have x86_64, need arm64)')\n"
     (tmp_path / "zeus_apple_silicon.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(MeterUnavailable, match="does not load: incompatible architecture"):
+    with pytest.raises(MeterUnavailable, match="does not load: incompatible architecture") as told:
         apple.open_meter({})
+    assert told.value.status is Status.UNAVAILABLE
+    assert told.value.absent.fix == "pip install --force-reinstall zeus-apple-silicon"
 
 
 def test_the_plug_in_opens_the_package_and_tells_it_the_chip(
@@ -240,6 +242,8 @@ def test_a_counter_that_falls_is_a_reset_and_no_wrap() -> None:
     after = meter.read()[0]
     energy = channel_energy(meter.channels[0], [before, after], before.t1_ns, after.t0_ns)
     assert (energy.joules, energy.status) == (None, Status.RESET)
+    assert "went back" in energy.reason
+    assert "was the driver reloaded" in energy.reason
 
 
 @pytest.mark.failure_mode(11, "apple")
@@ -248,6 +252,8 @@ def test_a_counter_that_stops_while_it_is_used_ends_its_window() -> None:
     library.given = {"cpu_total_mj": 1_000_000}
     energies, _, _ = window(meter, library.clock, 10)
     assert (energies[CPU].joules, energies[CPU].status) == (None, Status.STALE)
+    assert "the counter stood still for" in energies[CPU].reason
+    assert "is the driver alive?" in energies[CPU].reason
     assert energies[GPU].status in CARRIES_ENERGY
 
 

@@ -64,7 +64,10 @@ def test_a_charger_that_comes_between_the_value_and_the_status_is_seen(tmp_path:
             laptop.batteries["BAT0"].status = "Charging"
 
     laptop.on_read = plug_in
-    assert {reading.status for reading in meter.read()} == {Status.INVALID}
+    for reading in meter.read():
+        assert (reading.status, reading.value) == (Status.INVALID, None)
+        assert "battery/0 (BAT0) is Charging: on the charger" in reading.reason
+        assert "unplug the charger" in reading.reason
 
 
 @pytest.mark.failure_mode(28, "battery")
@@ -203,6 +206,7 @@ def test_a_battery_that_is_taken_out_voids_the_window(tmp_path: Path) -> None:
     for index, channel in enumerate(meter.channels):
         energy = channel_energy(channel, [row[index] for row in rows], t0, rows[-1][0].t0_ns)
         assert (energy.status, energy.joules) == (Status.LOST, None)
+        assert "battery/0 (BAT0): it is gone" in energy.reason
 
 
 @pytest.mark.failure_mode(10, "battery")
@@ -217,6 +221,7 @@ def test_a_battery_that_is_fuller_than_before_was_replaced_and_resets(tmp_path: 
     rows += [meter.read()]
     energy = channel_energy(meter.channels[1], [row[1] for row in rows], t0, rows[-1][1].t0_ns)
     assert (energy.status, energy.joules) == (Status.RESET, None)
+    assert "went back" in energy.reason
 
 
 def test_an_energy_that_falls_faster_than_any_machine_draws_is_not_believed(tmp_path: Path) -> None:
@@ -252,7 +257,10 @@ def test_a_controller_that_hangs_stops_its_own_readings_only(tmp_path: Path) -> 
 
     laptop.on_read = hang
     try:
-        assert {reading.status for reading in source.read()} == {Status.TIMEOUT}
+        for reading in source.read():
+            assert (reading.status, reading.value) == (Status.TIMEOUT, None)
+            assert "battery did not answer within 0.2 s" in reading.reason
+            assert "is the device still there?" in reading.reason
     finally:
         answers.set()
         source.close()

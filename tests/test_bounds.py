@@ -229,7 +229,52 @@ def test_a_counter_that_stands_still_beside_one_that_moves_is_stale() -> None:
     stale, fine = (channel_energy(COUNTER, rows, 0, 3 * SECOND) for rows in (still, moving))
 
     assert (stale.joules, stale.status) == (None, Status.STALE)
+    assert "the counter stood still for" in stale.reason
+    assert "is the driver alive?" in stale.reason
     assert fine.joules == pytest.approx(30)
+
+
+@pytest.mark.parametrize("after", [[], [(0.6, 12.0)]], ids=["and never again", "and later"])
+def test_a_counter_that_moved_only_before_the_window_gives_no_zero(
+    after: list[tuple[float, float]],
+) -> None:
+    shown = [(-0.1, 0.0), (-0.001, 10.0), (0.5, 10.0), (0.55, 10.0), *after]
+
+    found = channel_energy(COUNTER, [at(COUNTER, *each) for each in shown], 0, SECOND // 2)
+
+    assert (found.joules, found.low, found.high) == (None, None, None)
+    assert found.status is Status.TOO_SHORT
+    assert "the window of 0.5 s" in found.reason
+    assert "give it at least 5 s" in found.reason
+
+
+WRAPS = replace(COUNTER, wrap=1000.0)
+NO_ENERGY: dict[str, tuple[Channel, list[tuple[float, float]], Status]] = {
+    "a number that is none": (COUNTER, [(0, 1.0), (1, float("inf"))], Status.INVALID),
+    "no reading at the end": (COUNTER, [(0, 1.0), (0.5, 2.0)], Status.INVALID),
+    "a long time without a reading": (WRAPS, [(0, 1.0), (20, 2.0)], Status.INVALID),
+    "more than it can draw": (COUNTER, [(0, 1.0), (1, 900.0)], Status.INVALID),
+    "a fall": (COUNTER, [(0, 100.0), (1, 1.0)], Status.RESET),
+    "no movement any more": (COUNTER, [(0, 1.0), (0.1, 2.0), (2, 2.0)], Status.STALE),
+    "no movement at all": (COUNTER, [(0, 1.0), (1, 1.0)], Status.STALE),
+    "less than an interval": (GAUGE, [(0, 50.0), (1, 50.0)], Status.TOO_SHORT),
+    "nothing but zero": (GAUGE, [(n / 10, 0.0) for n in range(12)], Status.NOT_SUPPORTED),
+    "a power that cannot be": (GAUGE, [(n / 10, 50.0 * n) for n in range(12)], Status.INVALID),
+}
+
+
+@pytest.mark.parametrize("name", NO_ENERGY)
+def test_a_window_without_energy_says_what_was_found_and_then_what_to_do(name: str) -> None:
+    channel, shown, status = NO_ENERGY[name]
+    end = SECOND // 20 if status is Status.TOO_SHORT else SECOND
+
+    found = channel_energy(channel, [at(channel, *each) for each in shown], 0, end)
+
+    assert (found.joules, found.low, found.high) == (None, None, None)
+    assert found.status is status
+    cause, _, fix = found.reason.partition("; ")
+    assert any(character.isdigit() for character in cause) or "showed inf" in cause
+    assert fix.startswith(("see ", "was ", "read ", "is ", "give "))
 
 
 def test_ticks_at_both_ends_bound_the_energy_by_what_was_shown() -> None:
@@ -268,6 +313,28 @@ def test_a_tick_that_does_not_come_widens_the_bound() -> None:
     assert found.high > 505
 
 
+def test_a_value_that_was_held_from_the_first_reading_on_may_be_of_any_age() -> None:
+    """10 W; the counter is refreshed every 20.5 s, last at -19.79 s, and once at 0.71 s."""
+    slow = replace(COUNTER, p_max_w=25.0)
+    readings = [at(slow, 0, 0.0), at(slow, 0.7, 0.0), at(slow, 3, 205.0)]
+
+    found = counted(slow, readings, 0, 3 * SECOND)
+
+    assert found.status is Status.HELD
+    assert found.low <= 30 <= found.high
+
+
+def test_who_held_longer_than_probed_once_may_hold_longer_still() -> None:
+    """90 W; a refresh after 0.5 s was seen, and at the end the value is 0.9 s old."""
+    refreshed = [(-0.01, -0.05), (0.02, 0.0), (0.3, 0.0), (0.48, 0.0), (0.52, 0.5), (2, 1.95)]
+    readings = [at(COUNTER, seconds, 90 * tick) for seconds, tick in [*refreshed, (5, 4.1)]]
+
+    found = counted(COUNTER, readings, 0, 5 * SECOND)
+
+    assert found.status is Status.HELD
+    assert found.low <= 450 <= found.high
+
+
 def test_a_counter_that_holds_a_second_is_believed_when_it_is_read_often() -> None:
     """300 W of 500, refreshed every second though it was probed at 10 ms."""
     readings = [at(FAST, n / 20, 300.0 * (n // 20)) for n in range(205)]
@@ -290,6 +357,28 @@ def test_what_was_drawn_just_before_a_gap_may_have_been_anything() -> None:
     true_j = 400 * (5.01 - 1) + 400 * (10 - 8.95)
     assert found.status is Status.GAP
     assert found.low <= true_j <= found.high
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["its clock is off", "a reading takes 0.6 s"])
+@pytest.mark.parametrize(("late_s", "end"), [(0.3, SECOND), (-0.3, 3 * SECOND // 2)])
+def test_a_gauge_whose_times_are_in_doubt_holds_a_step_that_it_shows_too_late_or_too_soon(
+    late_s: float, end: int, *, slow: bool
+) -> None:
+    """10 W until 0.8 s, then 90 W: shown up to 0.1 s later, at times that are off by 0.3 s."""
+    doubtful = GAUGE if slow else replace(GAUGE, clock_s=0.3)
+    steps = [n / 10 for n in range(-20, 50)]
+    readings = [at(doubtful, t, 10.0 if t < 0.85 + late_s else 90.0) for t in steps]
+    if slow:
+        off = 3 * SECOND // 10
+        readings = [r._replace(t0_ns=r.t0_ns - off, t1_ns=r.t1_ns + off) for r in readings]
+
+    found = integrated(doubtful, readings, end - SECOND // 5, end)
+
+    assert found.low <= 0.2 * 90 <= found.high
+
+    before = integrated(doubtful, readings, SECOND * 6 // 10, SECOND * 8 // 10)
+
+    assert before.low <= 0.2 * 10 <= before.high
 
 
 def test_a_gauge_that_was_not_read_for_many_of_its_intervals_has_a_gap() -> None:

@@ -1,5 +1,7 @@
 """The command line: report, wrong calls, and help that is complete."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -88,3 +90,24 @@ def test_the_command_is_installed_under_its_name() -> None:
 
     assert "doctor" in done.stdout
     assert "10 cannot measure" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_a_terminal_that_is_not_in_utf_8_gets_all_that_it_can_show(
+    encoding: str, tmp_path: Path
+) -> None:
+    program = [Path(sys.executable).parent / "joulebench"]
+    settings = {**os.environ, "PYTHONIOENCODING": encoding, "JOULES_SYSFS_ROOT": str(tmp_path)}
+
+    def output(*arguments: str) -> str:
+        done = subprocess.run(
+            [*program, "doctor", "--meters", "replay", *arguments],
+            env=settings,
+            capture_output=True,
+            encoding=encoding,
+            check=True,
+        )
+        return done.stdout
+
+    assert "energy: MEASURED" in output()
+    assert json.loads(output("--json"))["measured"] is True

@@ -49,6 +49,7 @@ def test_one_busy_second_counts_the_watts_of_one_cpu() -> None:
     assert holds(energy, 5 * (t1 - t0))
 
 
+@pytest.mark.failure_mode(31, "codecarbon")
 def test_the_channel_is_an_estimate_that_no_cover_takes() -> None:
     meter = opened(VirtualClock())
     (channel,) = meter.channels
@@ -70,18 +71,23 @@ def test_the_channel_is_an_estimate_that_no_cover_takes() -> None:
     meter.close()
 
 
+@pytest.mark.failure_mode(26, "codecarbon")
 def test_a_window_without_cpu_time_is_too_short_and_no_zero() -> None:
     clock = VirtualClock()
     values = ticking([0.0, 1.0, 2.0, 3.0])
     energies, _, _ = window(CodecarbonMeter(MODEL, values, clock=clock), clock, 1.0)
     assert energies["process/cpu"].joules is None
     assert energies["process/cpu"].status is Status.TOO_SHORT
+    assert "the estimate did not move in" in energies["process/cpu"].reason
+    assert "give it a longer window" in energies["process/cpu"].reason
 
 
+@pytest.mark.failure_mode(11, "codecarbon")
 def test_a_cpu_time_that_stands_still_is_refused() -> None:
     with pytest.raises(MeterUnavailable, match="stands still") as caught:
         opened(VirtualClock(), busy=0.0)
     assert caught.value.status is Status.STALE
+    assert caught.value.absent.fix == "report it, with your kernel"
 
 
 def test_more_cpu_time_than_there_are_cpus_is_not_believed() -> None:
@@ -178,6 +184,7 @@ def test_opening_logs_nothing_and_leaves_the_logger_as_it_was(
     assert logger.disabled == before
 
 
+@pytest.mark.failure_mode(1, "codecarbon")
 @pytest.mark.parametrize(
     ("module", "fix"), [("codecarbon.input", "pip install codecarbon"), ("resource", "Linux")]
 )

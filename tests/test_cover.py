@@ -185,3 +185,11 @@ def test_psys_does_not_give_way_to_dram_or_to_one_socket_of_two() -> None:
 
 def test_psys_of_two_packages_is_one_platform() -> None:
     assert cover([channel("board/psys-1"), channel("board/psys")], "cpu") == ("board/psys",)
+
+
+def test_a_reading_takes_the_place_of_an_estimate_that_has_its_id() -> None:
+    estimate = channel("cpu/0/package", Kind.ESTIMATED)
+    reading = channel("cpu/0/package#perf")
+
+    assert cover([estimate, reading], "") == ("cpu/0/package#perf",)
+    assert cover([estimate], "") == ()

@@ -16,6 +16,7 @@ from emulated_nvml import ENERGY, FIELDS, Board, Nvml
 from emulators import Count, VirtualClock
 from known_power import KnownPower
 
+from bench.cli import main
 from bench.gpu_counter import (
     Change,
     GpuProbe,
@@ -100,6 +101,31 @@ def probed(library: Nvml, power: Busy, which: int | str = 0, **settings: Any) ->
     return probe_gpu(
         library, which, power.run, clock=clock, sleep=clock.pass_s, seconds=2.0, **settings
     )
+
+
+# The command
+
+
+def test_the_doctor_probes_a_gpu_prints_what_it_found_and_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library, power = emulated(seen=0.25)
+
+    def probe_now(given: ModuleType, which: int) -> GpuProbe:  # in virtual time, without torch
+        return probed(cast("Nvml", given), power, which)
+
+    monkeypatch.setitem(sys.modules, "pynvml", library)
+    monkeypatch.setattr("bench.gpu_probe.probe_gpu", probe_now)
+    path = tmp_path / "gpu-counter.json"
+
+    assert main(["doctor", "--probe", "gpu", "--json", "-o", str(path)]) == 0
+
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json.loads(path.read_text(encoding="utf-8"))
+    assert (printed["gpu"], printed["verdict"]) == ("GPU-a", "aliases")
+
+    assert main(["doctor", "--probe", "gpu"]) == 0
+    assert "aliases: the energy above idle spread by" in capsys.readouterr().out
 
 
 # The verdict on emulated counters

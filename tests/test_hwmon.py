@@ -107,6 +107,8 @@ def test_a_window_shorter_than_a_counter_can_resolve_has_no_energy(tmp_path: Pat
     energies, _, _ = window(meter, sysfs.clock, 0.05, 0.05)
     energy = energies["cpu/0/package"]
     assert (energy.joules, energy.status) == (None, Status.TOO_SHORT)
+    assert "is shorter than the counter can resolve" in energy.reason
+    assert "give it at least 5" in energy.reason
 
 
 @pytest.mark.failure_mode(22, "hwmon")
@@ -133,6 +135,8 @@ def test_a_socket_whose_driver_is_unloaded_is_lost_on_its_open_descriptor(tmp_pa
         None,
         Status.LOST,
     )
+    assert "the sensor is gone or hidden" in energies["cpu/0/package"].reason
+    assert "was its driver unloaded" in energies["cpu/0/package"].reason
     assert joules(energies["cpu/1/package"]) == pytest.approx(80 * (t1 - t0), rel=0.001)
 
 

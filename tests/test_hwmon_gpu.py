@@ -186,6 +186,8 @@ def test_a_gauge_that_shows_zero_for_a_whole_window_has_no_energy(tmp_path: Path
     sysfs.read_faults[POWER] = b"0\n"
     energies, _, _ = window(meter, sysfs.clock, 5.0, 0.1)
     assert (energies[BOARD].joules, energies[BOARD].status) == (None, Status.NOT_SUPPORTED)
+    assert "exactly 0 W" in energies[BOARD].reason
+    assert "is it on" in energies[BOARD].reason
 
 
 @pytest.mark.failure_mode(17, "hwmon")
@@ -309,6 +311,8 @@ def test_a_counter_that_freezes_in_a_window_is_stale(tmp_path: Path) -> None:
     sysfs.live[ENERGY] = lambda: frozen
     energies, _, _ = window(meter, sysfs.clock, 10.0, 1.0)
     assert (energies[BOARD].joules, energies[BOARD].status) == (None, Status.STALE)
+    assert "the counter stood still for" in energies[BOARD].reason
+    assert "is the driver alive?" in energies[BOARD].reason
 
 
 @pytest.mark.failure_mode(15, "hwmon")

@@ -212,6 +212,7 @@ def test_a_channel_that_is_disabled_in_a_window_ends_it(tmp_path: Path) -> None:
     energies, _, _ = window(meter, sysfs.clock, 1.0, 0.02, [event])
     energy = energies["module/vdd_in"]
     assert (energy.joules, energy.status) == (None, Status.NOT_SUPPORTED)
+    assert "the channel is disabled or not there (No data available)" in energy.reason
 
 
 # JetPack 4

@@ -138,10 +138,10 @@ def scripted(path: Path, update_interval_s: float) -> str:
 def test_50_ms_of_a_counter_of_100_ms_never_give_a_number(tmp_path: Path, measure: Measure) -> None:
     meter = scripted(tmp_path / "slow.json", 0.1)
     short = 0
-    for _ in range(12):
+    for _ in range(300):
         found = measure(meter, 0.05)
         if found["duration_s"] >= 0.1:
-            continue  # the machine was busy
+            continue  # the machine was busy, as it may be for many in a row
         short += 1
         (energy,) = found["energy"]
         assert energy["status"] == "too_short"
@@ -150,6 +150,8 @@ def test_50_ms_of_a_counter_of_100_ms_never_give_a_number(tmp_path: Path, measur
         for reason in (energy["reason"], found["reason"]):
             assert "moves every 0.1 s" in reason
             assert "give it at least 5 s" in reason
+        if short == 5:
+            break
 
     assert short > 0
 

@@ -307,6 +307,8 @@ def test_a_gpu_that_a_cgroup_withholds_is_left_out_and_the_other_goes_on(process
     )
     assert [channel["id"] for channel in found["channels"]] == [f"gpu/{UUIDS[1]}/board"]
     assert found["unusable"][0]["status"] == "permission"
+    assert "blocked the request" in found["unusable"][0]["reason"]
+    assert "cgroup" in found["unusable"][0]["fix"]
     assert_holds(found, UUIDS[1], KnownPower([300], [1.0]))
 
 

@@ -29,6 +29,14 @@ class Plain:
 def meter(name, id_="wall/0"):
     return Plain(name, Channel(id_, "wall", Kind.EXTERNAL, "wall", 1e-6, 1e-6, None, 99.0, name))
 """
+BARE = """
+from bench import MeterUnavailable
+class Mine(MeterUnavailable):
+    def __init__(self):
+        pass
+def open_meter(_):
+    raise Mine
+"""
 EMPTY = {"PATH": os.environ["PATH"]}
 
 
@@ -203,3 +211,57 @@ def test_a_meter_that_was_named_and_cannot_be_loaded_is_told_with_why(room: Path
 
     with pytest.raises(MeterUnavailable, match="no rust"):
         open_instruments(["rusty"], EMPTY)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("open_meter = lambda _: None", "has no attribute 'name'"),
+        ("def open_meter(_): found = meter('b'); found.name = None; return found", "None as name"),
+        (
+            "def open_meter(_): found = meter('b'); found.unusable = None; return found",
+            "found None as unusable, wanted a tuple",
+        ),
+        (
+            "def open_meter(_): found = meter('b'); found.channels = ('wall/0',); return found",
+            "found 'wall/0' as channels, wanted a tuple of Channel",
+        ),
+        (
+            "def open_meter(_): found = meter('b'); found.unusable = ('x',); return found",
+            "found 'x' as unusable, wanted a tuple of Unusable",
+        ),
+        (
+            "def open_meter(_): found = meter('b'); found.children_cpu_s = 'long'; return found",
+            "found 'long' as children_cpu_s",
+        ),
+        ("import sys\nopen_meter = lambda _: sys.exit(3)", "it ended with SystemExit: 3"),
+        ("import sys\nsys.exit(3)", "SystemExit: 3"),
+        ("PRECEDENCE = 'first'\nopen_meter = print", "its PRECEDENCE is 'first'"),
+        (BARE, "Mine: "),
+    ],
+)
+def test_a_plug_in_that_is_no_meter_is_told_with_what_is_wrong_and_the_others_go_on(
+    room: Path, text: str, words: str
+) -> None:
+    add(room, "broken", text)
+    add(room, "sound", "open_meter = lambda _: meter('sound')")
+
+    instruments = open_instruments(None, EMPTY)
+
+    (unusable,) = instruments.unusable
+    assert (unusable.what, unusable.status) == ("broken", Status.ERROR)
+    assert "the meter broken cannot be used: " in unusable.reason
+    assert words in unusable.reason
+    assert unusable.fix == "mend or remove that plug-in; the other meters go on"
+    assert [channel.origin for channel in instruments.channels] == ["sound"]
+    instruments.close()
+
+
+def test_a_channel_without_a_largest_power_is_refused_before_it_gives_a_zero(room: Path) -> None:
+    nan = "found.channels = (replace(found.channels[0], p_max_w=float('nan')),); return found"
+    add(room, "endless", f"from dataclasses import replace\ndef open_meter(_): "
+        f"found = meter('endless'); {nan}")  # fmt: skip
+
+    (unusable,) = open_instruments(None, EMPTY).unusable
+
+    assert "found nan as p_max_w of the channel wall/0, wanted a finite" in unusable.reason

@@ -436,6 +436,7 @@ def test_a_root_that_does_not_exist_names_its_variable(tmp_path: Path) -> None:
     [
         ("type", "rubbish\n", "does not say what it is"),
         ("cpumask", "0-x\n", "wanted a list of CPUs such as 0,32"),
+        ("cpumask", "0-999999999\n", "found CPU 999999999, and no kernel has more than 65535"),
         ("cpumask", "\n", "counts on no CPU"),
         ("events/energy-pkg.unit", "Watts\n", "found the unit 'Watts', wanted Joules"),
         ("events/energy-pkg.scale", "N/A\n", "makes no sense"),

@@ -215,6 +215,25 @@ def test_a_plug_that_never_shows_a_valid_power_is_refused_with_its_reason() -> N
     assert "is_valid is False" in found.absent.reason
 
 
+def test_a_device_with_two_meters_is_refused_for_the_machine_may_hang_on_either() -> None:
+    def second(reply: dict[str, object]) -> None:
+        reply["meters"] = [meter_of(reply), {"power": 200.0, "is_valid": True, "total": 9}]
+
+    found = refusal(emulated("gen1", edit=second))
+    assert found.status is Status.NOT_SUPPORTED
+    assert "it has 2 meters; the machine must hang on a plug with one" in found.absent.reason
+
+
+def test_a_number_that_no_decimal_can_hold_is_an_error_of_that_plug_alone() -> None:
+    plug = emulated()
+    meter = opened(plug)
+    absurd = Reply(200, (), b'{"apower": 1e9999999999999999999999}')
+    plug.fault = lambda _: absurd
+    power, total = meter.read()
+    assert (power.value, power.status) == (total.value, total.status) == (None, Status.ERROR)
+    assert "wanted JSON" in power.reason
+
+
 def test_a_plug_that_fails_once_while_it_is_watched_is_opened_all_the_same() -> None:
     plug = emulated()
     plug.fault = lambda number: Reply(500, (), b"") if number in {5, 6} else None

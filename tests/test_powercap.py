@@ -697,6 +697,8 @@ def test_real_files_that_never_change_are_stale_counters(tmp_path: Path) -> None
     with pytest.raises(MeterUnavailable) as caught:
         PowercapMeter(tmp_path, clock=VirtualClock(1_000_000), cpu=INTEL)
     assert caught.value.status is Status.STALE
+    assert "its counter stood still for 0.25 s" in caught.value.absent.reason
+    assert caught.value.absent.fix
 
 
 # The property that matters

@@ -132,6 +132,7 @@ def test_a_window_shorter_than_the_chip_resolves_has_no_energy() -> None:
     energies, _, _ = window(opened(pi), pi.clock, 0.02)
     assert {energy.status for energy in energies.values()} == {Status.TOO_SHORT}
     assert {energy.joules for energy in energies.values()} == {None}
+    assert all("give it at least" in energy.reason for energy in energies.values())
 
 
 @pytest.mark.failure_mode(23, "raspberry_pi")
@@ -154,3 +155,4 @@ def test_rails_that_all_show_zero_give_no_energy() -> None:
     energies, _, _ = window(opened(pi), pi.clock, 4.0, every_s=0.4)
     assert energies["board/dc/pmic"].status is Status.NOT_SUPPORTED
     assert energies["board/dc/pmic"].joules is None
+    assert "exactly 0 W" in energies["board/dc/pmic"].reason

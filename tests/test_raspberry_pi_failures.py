@@ -164,6 +164,8 @@ def test_a_program_that_is_gone_after_opening_is_lost() -> None:
     readings += reads(meter, pi, 2)
     energy = channel_energy(meter.channels[0], readings, readings[1].t0_ns, readings[-1].t1_ns)
     assert (energy.status, energy.joules) == (Status.LOST, None)
+    assert "there is no vcgencmd here" in energy.reason
+    assert "sudo apt install raspi-utils" in energy.reason
 
 
 @pytest.mark.failure_mode(5, "raspberry_pi")

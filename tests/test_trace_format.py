@@ -226,13 +226,29 @@ def test_what_a_meter_marks_invalid_is_no_value(shown: str) -> None:
 
 
 @pytest.mark.failure_mode(7, "trace")
-@pytest.mark.parametrize("row", ["1.0", "1.0,", "1.0,N/A", "1.0,32760 ma", "x,31.4", ",31.4", "\0"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        *("1.0", "1.0,", "1.0,N/A", "1.0,32760 ma", "x,31.4", ",31.4", "\0"),
+        *("1.0,12_5", "1_0,31.4", "1.0,\u0663\u0661", "1.0,3\r1.4"),
+    ],
+)
 def test_a_garbled_row_is_no_value(row: str) -> None:
     form = recognise(["time,power (W)", "1,2", "2,3", "3,4"], wanted("x"))
 
     assert form is not None
     with pytest.raises(BadLineError):
         form.parse(row)
+
+
+def test_a_garbled_line_among_the_first_does_not_hide_the_form() -> None:
+    lines = ["1,\r2", "time,power (W)", "1,2", "2,\r3", "3,4", "4,5"]
+    form = recognise(lines, wanted("x"))
+
+    assert form is not None
+    sample = form.parse("5,6")
+    assert sample is not None
+    assert (sample.stamp, sample.value) == (5.0, 6.0)
 
 
 def test_resolution_is_the_step_in_which_numbers_are_written() -> None:

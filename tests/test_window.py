@@ -142,7 +142,10 @@ def test_a_reading_that_failed_takes_its_window_with_it() -> None:
 def test_one_reading_is_no_window_and_has_no_energy() -> None:
     found = channel_energy(channel(), [reading(10, 0)], 0, SECOND)
     assert found.status is Status.INVALID
-    assert found.reason == "1 reading, and a window needs one before it and one after it"
+    assert found.reason == (
+        "1 reading, and a window needs one before it and one after it;"
+        " was the device there all the time?"
+    )
 
 
 @given(

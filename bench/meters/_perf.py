@@ -35,6 +35,8 @@ _FLAG_FD_CLOEXEC = 8
 _ATTR = struct.Struct("=IIQQQQQIIQ")
 _COUNT = struct.Struct("=q")
 _CPU_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+_LARGEST_CPU = 65535  # Linux is built for 8192 at most
+_CONFIG_BITS = 64
 _NO_EVENT = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOENT}
 _TOO_MANY = {errno.EMFILE, errno.ENFILE}
 _ALLOW = (
@@ -114,7 +116,10 @@ def _event(folder: Path, name: str) -> Event:
     bits = re.fullmatch(r"config:(\d+)(?:-\d+)?", _text(folder / "format" / "event"))
     if field is None or bits is None:
         raise ValueError("found another text than event=0x02 and config:0-7")
-    return Event(name, int(field[1], 16) << int(bits[1]), scale_j)
+    number, shift = int(field[1], 16), int(bits[1])
+    if shift >= _CONFIG_BITS or number >> (_CONFIG_BITS - shift):
+        raise ValueError(f"found {field[0]} at bit {shift}, and a config has {_CONFIG_BITS} bits")
+    return Event(name, number << shift, scale_j)
 
 
 def cpu_list(text: str) -> tuple[int, ...]:
@@ -131,7 +136,10 @@ def cpu_list(text: str) -> tuple[int, ...]:
         found = _CPU_RANGE.fullmatch(part)
         if found is None:
             raise ValueError(f"found {text!r}, wanted a list of CPUs such as 0,32")
-        cpus += range(int(found[1]), int(found[2] or found[1]) + 1)
+        last = int(found[2] or found[1])
+        if last > _LARGEST_CPU:
+            raise ValueError(f"found CPU {last}, and no kernel has more than {_LARGEST_CPU}")
+        cpus += range(int(found[1]), last + 1)
     return tuple(cpus)
 
 

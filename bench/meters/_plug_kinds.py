@@ -59,7 +59,7 @@ class Dialect:
         try:
             # the digits of a decimal tell its step; NaN and Infinity stay words
             reply = json.loads(body, parse_float=Decimal, parse_constant=str)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, ArithmeticError, RecursionError) as error:
             found = ascii(body[:_SHOWN].decode("latin-1")) if body else "nothing"
             raise ValueError(f"found {found}, wanted JSON") from error
         if not isinstance(reply, dict):
@@ -89,6 +89,9 @@ def _shelly_gen1(reply: Mapping[str, Any]) -> Shown:
     meter = meters[0] if isinstance(meters, list) and meters else None
     if not isinstance(meter, dict) or "power" not in meter:
         raise ValueError("it has no meters[0].power")
+    if len(reply["meters"]) > 1:  # a Shelly 2.5 or 4Pro: the machine may hang on any of them
+        reason = f"it has {len(reply['meters'])} meters; the machine must hang on a plug with one"
+        return Shown(None, reason, None)
     if meter.get("is_valid") is not True:
         reason = f"is_valid is {_text(meter.get('is_valid'))}: the plug's own check of it failed"
         return Shown(None, reason, None)

@@ -3,6 +3,7 @@
 A time stamp marks the end of the interval that a sample is the mean of.
 """
 
+import contextlib
 import csv
 import re
 from collections.abc import Callable, Sequence
@@ -88,13 +89,34 @@ def recognise(lines: Sequence[str], wanted: Wanted, *, must: bool = False) -> Fo
         return None
     shown[0] = shown[0].lstrip("\ufeff")  # the mark of Windows' UTF-8
     delimiter = max(",;\t", key=shown[0].count)
-    header, *rows = (row for row in csv.reader(shown, delimiter=delimiter) if row)
+    header, *rows = _rows(shown, delimiter) or [[""]]
     bare = [line for line in shown[-_MANY:] if _is_bare(line)]
     if not _is_header(header) and 2 * len(bare) > len(shown[-_MANY:]):
         return _bare(bare, wanted)
     if not rows or (len(rows) < PLAIN_LINES and not must):
         return None
     return _table(columns(header, wanted), header, rows, delimiter, wanted)
+
+
+def _row(line: str, delimiter: str) -> list[str]:
+    """The fields of a line of a table.
+
+    Raises:
+        BadLineError: It is garbled: it has a carriage return inside.
+    """
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise BadLineError(f"it cannot be split into columns ({error})") from error
+
+
+def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """The fields of each line; one that is garbled is left out."""
+    found: list[list[str]] = []
+    for line in lines:
+        with contextlib.suppress(BadLineError):
+            found.append(_row(line, delimiter))
+    return [row for row in found if row]
 
 
 def _is_header(fields: Sequence[str]) -> bool:
@@ -206,7 +228,7 @@ def _table(
     indices = [index for index in (found.time, found.value, found.volts) if isinstance(index, int)]
 
     def parse(line: str) -> Sample | None:
-        fields = next(csv.reader([line.lstrip("\ufeff")], delimiter=delimiter), [])
+        fields = _row(line.lstrip("\ufeff"), delimiter)
         if _COMMENT.match(line) or [field.strip() for field in fields] == names:
             return None  # a logger that was started again writes its header again
         if len(fields) <= max(indices):

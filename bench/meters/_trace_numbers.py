@@ -46,7 +46,7 @@ def number(text: str, *, decimal_comma: bool = False) -> Number:
     if decimal_comma and plain.count(",") == 1:
         plain = plain.replace(",", ".")
     try:
-        value, exact = float(plain), Decimal(plain)
+        value, exact = _float(plain), Decimal(plain)
     except (ValueError, InvalidOperation):
         raise BadLineError(f"{plain!r} is no number") from None
     if not math.isfinite(value) or abs(value) > _INVALID:
@@ -58,10 +58,17 @@ def number(text: str, *, decimal_comma: bool = False) -> Number:
 def is_number(text: str) -> bool:
     """Whether a text is a number, valid or not."""
     try:
-        float(text)
+        _float(text)
     except ValueError:
         return False
     return True
+
+
+def _float(text: str) -> float:
+    """A number of ASCII digits: Python also takes ``12_5`` for 125, which may be a garbled 12.5."""
+    if "_" in text or not text.isascii():
+        raise ValueError(f"{text!r} has more than digits")
+    return float(text)
 
 
 def product(one: Number, other: Number) -> Number:
