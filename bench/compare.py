@@ -10,11 +10,12 @@ import statistics as stdlib_statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bench.average import idle_power
 from bench.cover import cover
 from bench.quantities import Absent, Quantity
 from bench.record import CaseRecord
 from bench.records import Journal
-from bench.row import Margins, Row, idle_power, own_windows, row_of
+from bench.row import Margins, Row, own_windows, row_of
 from bench.statistics import Interval, Verdict, verdict
 
 __all__ = ["Margins", "Row", "Table", "compare", "own_windows"]
@@ -69,9 +70,10 @@ def _table(journal: Journal, device: str) -> Table:
     cases = [case for case in journal.cases if case.device == device]
     identity = next((case.device_id for case in cases if case.device_id), device)
     ids = cover(journal.run.channels, identity)
-    idle = idle_power(journal, ids)
+    channels = [channel for channel in journal.run.channels if channel.id in ids]
+    idle = idle_power(journal, channels)
     ordered = sorted(cases, key=_table_order)
-    rows = [row_of(journal, case, ids, idle) for case in ordered]
+    rows = [row_of(journal, case, channels, idle) for case in ordered]
     controls = {row.case.case: row for row in rows if row.is_baseline}
     judged = tuple(_judge(row, controls, asked_margin(journal)) for row in rows)
     return Table(journal, device, ids, idle, judged)

@@ -32,7 +32,6 @@ from bench.warm_up import warm_up
 REPEATS = 3
 """How often a block is run again that was disturbed or too short."""
 
-_GOLDEN = (math.sqrt(5) - 1) / 2
 _SHIFTED_S = (0.01, 1.0)  # faster ones see all of the time, and slower ones a mean of it
 
 
@@ -74,13 +73,14 @@ def measure_case(
         runner = _Runner(case, sides, blocks, instruments, order, per_call)
         one, other = ({guard.sort_of(flag) for flag in window.flags} for window in ready)
         runner.known = one & other  # what disturbs both is how this machine is
-        phases = [_phases(source) for _ in sides]
+        phases = _phases(source)
         period_s = _period_s(instruments.summed) if schedule.shifted else 0.0
         for pair, sequence in enumerate(_abba(blocks.pairs, source), start=first):
-            if pair in blocks.looks and is_enough(measured, schedule, instruments.summed):
+            look = process is None and pair in blocks.looks
+            if look and is_enough(measured, schedule, instruments.summed):
                 return
+            shift_s = next(phases) * period_s
             for index in sequence:
-                shift_s = next(phases[index]) * period_s
                 if any(w.pair == pair and w.role == sides[index].role for w in done):
                     continue
                 for block in runner.run(index, pair, shift_s):
@@ -97,9 +97,9 @@ def is_enough(windows: Iterable[Window], schedule: Schedule, summed: Iterable[Ch
     if schedule.target is None:
         return False
     pairs = pairs_of(windows)
-    ids = [channel.id for channel in summed]
-    ratio = energy_ratio(pairs, ids) if ids else time_ratio(pairs)
-    return is_decided(ratio, schedule.target, schedule.margin)
+    channels = tuple(summed)
+    ratio = energy_ratio(pairs, channels) if channels else time_ratio(pairs)
+    return is_decided(ratio.ratio() if ratio else None, schedule.target, schedule.margin)
 
 
 @dataclass
@@ -201,13 +201,14 @@ def _abba(pairs: int, source: random.Random) -> Iterator[tuple[int, int]]:
 def _phases(source: random.Random) -> Iterator[float]:
     """Phases in [0, 1) that fill it evenly however many are drawn, from a random one on.
 
-    Multiples of the golden ratio leave no gap much larger than another (Weyl's sequence), so that
-    a mean over n of them errs by about 1/n, not by 1/√n.
+    Both sides of a pair begin at the same one. The sequence halves each gap in turn (van der
+    Corput's, base 2): at 6, 10 or 12 times a power of two, where it is asked whether the pairs
+    are enough, it consists of evenly spaced ones, over which a periodic load averages out.
     """
-    phase = source.random()
-    while True:
-        yield phase
-        phase = (phase + _GOLDEN) % 1
+    start = source.random()
+    for number in itertools.count():
+        bits = f"{number:b}"
+        yield (start + int(bits[::-1], 2) / 2 ** len(bits)) % 1
 
 
 def _period_s(channels: Iterable[Channel]) -> float:

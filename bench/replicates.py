@@ -6,8 +6,10 @@ certainty that is not there (shared/benchmark-tools.md §3.1).
 """
 
 import math
-import statistics as stdlib_statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def are_processes(processes: Iterable[int]) -> bool:
@@ -16,10 +18,8 @@ def are_processes(processes: Iterable[int]) -> bool:
 
 
 def replicates(
-    values: Sequence[float],
-    processes: Sequence[int],
-    typical: Callable[[list[float]], float] = stdlib_statistics.fmean,
-) -> list[float]:
+    values: Sequence[T], processes: Sequence[int], typical: Callable[[list[T]], T]
+) -> list[T]:
     """One value for each process in order; where there is only one, the values as they are.
 
     Args:
@@ -27,9 +27,9 @@ def replicates(
         processes: The process of each.
         typical: What stands for the values of one process.
 
-    >>> replicates([1.0, 3.0, 5.0, 5.0], [0, 0, 1, 1])
-    [2.0, 5.0]
-    >>> replicates([1.0, 3.0], [0, 0])
+    >>> replicates([1.0, 3.0, 5.0, 5.0], [0, 0, 1, 1], max)
+    [3.0, 5.0]
+    >>> replicates([1.0, 3.0], [0, 0], max)
     [1.0, 3.0]
     """
     if not are_processes(processes):
@@ -38,6 +38,18 @@ def replicates(
         typical([value for value, each in zip(values, processes, strict=True) if each == process])
         for process in sorted(set(processes))
     ]
+
+
+def by_source(
+    bounds: Sequence[Mapping[str, float]], of: Callable[[list[float]], float]
+) -> dict[str, float]:
+    """What *of* makes of several bounds, source by source.
+
+    >>> by_source([{"edges": 1.0}, {"edges": 3.0}], max)
+    {'edges': 3.0}
+    """
+    sources = dict.fromkeys(source for each in bounds for source in each)
+    return {source: of([each.get(source, 0.0) for each in bounds]) for source in sources}
 
 
 def uncertainty_of_median(uncertainties: Sequence[float]) -> float:

@@ -53,6 +53,7 @@ CORRELATION_FROM = 6
 """Fewer values than that do not show whether neighbours correlate."""
 
 _MOST_CORRELATION = 0.98
+_NORMAL_MEDIAN = 0.6745  # half of a normal distribution lies within so many standard deviations
 _LEAST_SHOWN = 0.05  # so little of a spread is left to see that the interval is no use anyway
 
 
@@ -98,11 +99,6 @@ def mean_interval(
 ) -> Interval | None:
     """The mean of values with its t interval; None for fewer than two values.
 
-    One value has no spread, so it has no interval: that is unknown, not zero. Values of which
-    neighbours correlate count as fewer, and their spread shows less than the whole:
-
-        Var(mean) = σ²/n · f,   f = 1 + 2 Σ (1 - k/n) ρ^k,   E[s²] = σ² (1 - (f - 1) / (n - 1))
-
     Args:
         values: In the order of time.
         confidence: Such as 0.95.
@@ -111,16 +107,33 @@ def mean_interval(
     >>> mean_interval([1.0]) is None
     True
     """
+    spread = mean_spread(values, correlation)
+    if spread is None:
+        return None
+    mean = math.fsum(values) / len(values)
+    half = t_quantile(confidence, spread[1]) * spread[0]
+    return Interval(mean, mean - half, mean + half, len(values))
+
+
+def mean_spread(values: Sequence[float], correlation: float = 0.0) -> tuple[float, float] | None:
+    """Standard uncertainty of a mean and its degrees of freedom; None for fewer than two values.
+
+    One value has no spread: that is unknown, not zero. Values of which neighbours correlate count
+    as fewer, and their spread shows less than the whole:
+
+        Var(mean) = σ²/n · f,   f = 1 + 2 Σ (1 - k/n) ρ^k,   E[s²] = σ² (1 - (f - 1) / (n - 1))
+
+    Args:
+        values: In the order of time.
+        correlation: Of a value with the next, 0 if they are independent.
+    """
     n = len(values)
     if n < 2:  # noqa: PLR2004 - a spread needs two
         return None
-    mean = math.fsum(values) / n
     inflation = 1 + 2 * math.fsum((1 - k / n) * correlation**k for k in range(1, n))
     shown = max(1 - (inflation - 1) / (n - 1), _LEAST_SHOWN)
     standard = standard_deviation(values) * math.sqrt(inflation / shown / n)
-    degrees = max(n / inflation, 2.0) - 1
-    half = t_quantile(confidence, degrees) * standard
-    return Interval(mean, mean - half, mean + half, n)
+    return standard, max(n / inflation, 2.0) - 1
 
 
 def standard_deviation(values: Sequence[float]) -> float:
@@ -153,25 +166,19 @@ def center(values: Sequence[float]) -> tuple[float, float, int]:
     return math.fsum(kept) / len(kept), standard, len(kept) - 1
 
 
-def ratio_interval(
+def log_ratio(
     pairs: Sequence[tuple[float, float]],
-    *,
-    type_b: Sequence[float] = (),
-    confidence: float = 0.95,
-) -> Interval | None:
-    """The ratio variant ÷ baseline from pairs of neighbouring windows, with its interval.
+) -> tuple[float, float, int, int] | None:
+    """The logarithm of variant ÷ baseline from pairs of neighbouring windows.
 
-    Each pair gives one log ratio; drift that is common to a pair cancels in it. The spread of
-    the log ratios (type A), widened by the correlation of neighbours, and the meters' bound
-    (type B) are combined in quadrature.
+    Each pair gives one log ratio; drift that is common to a pair cancels in it.
 
     Args:
         pairs: (baseline, variant), both positive, in the same unit.
-        type_b: Relative standard uncertainty of each pair from the meter, if any.
-        confidence: Such as 0.95.
 
     Returns:
-        The `center` of the log ratios as a ratio, or None for fewer than two pairs.
+        The `center` of the log ratios, its standard uncertainty, widened by the correlation of
+        neighbours, its degrees of freedom, and the number of pairs; None for fewer than two.
 
     Raises:
         ValueError: A value is not positive.
@@ -179,15 +186,31 @@ def ratio_interval(
     if any(baseline <= 0 or variant <= 0 for baseline, variant in pairs):
         raise ValueError("a ratio needs positive values; leave out the pair that has none")
     logs = [math.log(variant / baseline) for baseline, variant in pairs]
-    n = len(logs)
-    if n < 2:  # noqa: PLR2004 - a spread needs two
+    if len(logs) < 2:  # noqa: PLR2004 - a spread needs two
         return None
     middle, standard, degrees = center(logs)
-    kept = degrees + 1
     correlation = neighbour_correlation(logs)
     standard *= math.sqrt((1 + correlation) / (1 - correlation))
-    from_meter = math.sqrt(math.fsum(u * u for u in type_b) / n / kept) if type_b else 0.0
-    half = t_quantile(confidence, degrees) * math.hypot(standard, from_meter)
+    return middle, standard, degrees, len(logs)
+
+
+def ratio_interval(
+    pairs: Sequence[tuple[float, float]], *, confidence: float = 0.95
+) -> Interval | None:
+    """The ratio of which `log_ratio` is the logarithm, by the spread of the pairs alone.
+
+    Args:
+        pairs: (baseline, variant), both positive, in the same unit.
+        confidence: Such as 0.95.
+
+    Raises:
+        ValueError: A value is not positive.
+    """
+    found = log_ratio(pairs)
+    if found is None:
+        return None
+    middle, standard, degrees, n = found
+    half = t_quantile(confidence, degrees) * standard
     return Interval(math.exp(middle), math.exp(middle - half), math.exp(middle + half), n)
 
 
@@ -250,13 +273,15 @@ def pairs_to_decide(ratio: Interval, margin: float, confidence: float = 0.95) ->
     Returns:
         The number of pairs, or None beyond ten thousand.
     """
-    wanted = abs(math.log1p(margin) - abs(math.log(ratio.value)))
+    distance = abs(math.log1p(margin) - abs(math.log(ratio.value)))
 
     def half(n: int) -> float:
         kept = n if n < _TRIM_FROM else n - 2 * int(_TRIM * n)
         return t_quantile(confidence, kept - 1) / math.sqrt(n)
 
     spread = half_width(ratio) / half(ratio.n)
+    # the distance is known no better than the ratio: half of what it may be lies beyond this
+    wanted = math.hypot(distance, _NORMAL_MEDIAN * spread / math.sqrt(ratio.n))
     return next((n for n in range(ratio.n, 10_000) if half(n) * spread <= wanted), None)
 
 

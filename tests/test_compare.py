@@ -1,5 +1,6 @@
 """compare.py, with numbers that a reader can check in the head."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -61,7 +62,8 @@ def test_bound_of_the_meter_widens_the_energy_and_the_ratio() -> None:
     row = row_of([(package(10.0, bound=1.0), package(10.0, bound=1.0))] * 4)
 
     assert isinstance(row.energy, Quantity)
-    assert (row.energy.low, row.energy.high) == pytest.approx((9.0, 11.0))
+    half = 1.96 / math.sqrt(3)  # a bound of ±1 as a rectangular distribution, at 95 %
+    assert (row.energy.low, row.energy.high) == pytest.approx((10 - half, 10 + half), rel=1e-4)
     assert row.energy_ratio is not None
     assert row.energy_ratio.low < 0.95
     assert row.energy_verdict is Verdict.UNRESOLVED

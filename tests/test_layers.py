@@ -22,6 +22,7 @@ FLOORS = {
     "clock_fit": 1,
     "envelope": 1,
     "window": 1,
+    "uncertainty": 1,
     "cover": 1,
     "statistics": 1,
     "replicates": 1,

@@ -16,6 +16,7 @@ from bench.record import Window
 from bench.replicates import replicates, uncertainty_of_median
 from bench.simulated import DeviceModel, SimulatedDevice, Work
 from bench.statistics import mean_interval, ratio_interval
+from bench.uncertainty import EDGES, SPREAD
 
 PER_PROCESS = 4
 Sides = tuple[Cost, Cost]
@@ -52,11 +53,13 @@ def test_energy_and_throughput_have_the_t_interval_of_the_means_of_the_processes
     assert isinstance(row.energy, Quantity)
     assert row.energy.value == pytest.approx(4.0)
     assert row.energy.high == pytest.approx(wanted.high)
-    speeds = mean_interval([fmean([1000, 1000 / 3]), 250, fmean([200, 1000 / 7])])
-    assert row.throughput is not None
-    assert speeds is not None
-    assert row.throughput.n == 3
-    assert row.throughput.high == pytest.approx(speeds.high)
+    time = row.budgets.time
+    seconds = mean_interval([0.002, 0.004, 0.006])
+    assert time is not None
+    assert seconds is not None
+    assert time.n == 3
+    assert time.value == pytest.approx(0.004)
+    assert time.value + time.half == pytest.approx(seconds.high, rel=1e-3)
 
 
 def test_windows_of_one_process_are_the_replicates_as_ever() -> None:
@@ -70,10 +73,11 @@ def test_the_bound_of_the_meter_is_that_of_a_median_in_each_process() -> None:
     row = row_of(bounds, bounds, bounds)
 
     each = uncertainty_of_median([math.hypot(0.06, 0.06) / math.sqrt(3)] * PER_PROCESS)
-    wanted = ratio_interval([(1.0, 0.5)] * 3, type_b=[each] * 3)
-    assert wanted is not None
-    assert row.energy_ratio is not None
-    assert row.energy_ratio.high == pytest.approx(wanted.high)
+    budget = row.budgets.energy_ratio
+    assert budget is not None
+    assert budget.combined == pytest.approx(each / math.sqrt(3), rel=1e-3)
+    assert budget.share(EDGES) > 0.99
+    assert budget.share(SPREAD) == 0
 
 
 def test_a_median_is_never_said_to_be_more_certain_than_it_is() -> None:
@@ -85,8 +89,8 @@ def test_a_median_is_never_said_to_be_more_certain_than_it_is() -> None:
 
 
 def test_values_of_one_process_stay_as_they_are_and_processes_come_in_order() -> None:
-    assert replicates([3.0, 1.0], [0, 0]) == [3.0, 1.0]
-    assert replicates([3.0, 5.0, 1.0], [1, 1, 0]) == [1.0, 4.0]
+    assert replicates([3.0, 1.0], [0, 0], fmean) == [3.0, 1.0]
+    assert replicates([3.0, 5.0, 1.0], [1, 1, 0], fmean) == [1.0, 4.0]
 
 
 def windows_of(seed: int, processes: int) -> list[Window]:
@@ -107,8 +111,8 @@ def windows_of(seed: int, processes: int) -> list[Window]:
 
 
 def holds(windows: Sequence[Window]) -> bool:
-    ratio = time_ratio(pairs_of(windows))
-    return ratio is not None and ratio.low <= 1 <= ratio.high
+    budget = time_ratio(pairs_of(windows))
+    return budget is not None and budget.ratio().low <= 1 <= budget.ratio().high
 
 
 @pytest.mark.parametrize("processes", [3, 6, 12])
@@ -136,4 +140,4 @@ def test_a_process_without_energy_leaves_no_ratio_of_the_others() -> None:
     )
     windows = [replace(window, process=window.pair) for window in journal.windows]
 
-    assert energy_ratio(pairs_of(windows), [PACKAGE.id]) is None
+    assert energy_ratio(pairs_of(windows), [PACKAGE]) is None

@@ -28,9 +28,9 @@ def test_net_energy_and_idle_share_stand_in_their_own_folded_table() -> None:
     text = page(report_of(journal))
     (row,) = grid_of(text[text.index("Where the energy goes</summary>") :])
 
-    assert (row["idle share"], row["net, mJ per image"]) == ("60 %", "4.00")
-    assert "Idle power: 6.00 W (cpu-package)" in text
-    assert "Idle power (6.00 W) is included." in text
+    assert (row["idle share"], row["net, mJ per image"]) == ("60 %", "4.0000 ± 0.0034")
+    assert "Idle power: 6.0000 ± 0.0034 W (cpu-package)" in text
+    assert "Idle power (6.0000 ± 0.0034 W) is included." in text
 
 
 def test_net_energy_without_idle_has_its_reason_and_an_estimate_its_column() -> None:
@@ -181,3 +181,30 @@ def test_a_baseline_that_wandered_tells_the_reader_to_read_the_ratios() -> None:
 
     assert "wandered between" not in calm
     assert "read the ratios, which were taken in pairs" in wandered
+
+
+def test_the_budget_of_each_number_stands_in_a_folded_table_with_the_share_of_each_source() -> None:
+    pairs = [(package(0.010, 0.001, 5e-5), package(0.005, 0.0005, 5e-5))] * 4
+    text = page(report_of(a_journal([(a_case("student"), pairs)])))
+    rows = grid_of(text[text.index("Uncertainty budget</summary>") :])
+
+    shown = {row["number"]: row for row in rows}
+    assert list(shown) == [
+        "mJ per image",
+        "W",
+        "µs per image",
+        "energy ÷ baseline",
+        "time ÷ baseline",
+    ]
+    energy = shown["mJ per image"]
+    # ±50 mJ a window of 1000 images, 61 µJ of it the counter's step, and the same in all windows
+    assert energy["value"] == "5.00 ± 0.06"
+    assert (energy["spread, %"], energy["edges, %"]) == ("—", "100")
+    assert shown["µs per image"]["clock, %"] == "100"
+
+
+def test_a_budget_of_one_window_says_that_its_spread_is_unknown() -> None:
+    text = page(report_of(a_journal([(a_case(), [(package(0.010), None)])])))
+    rows = grid_of(text[text.index("Uncertainty budget</summary>") :])
+
+    assert [row["spread, %"] for row in rows] == ["unknown"] * 3

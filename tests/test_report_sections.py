@@ -109,7 +109,7 @@ def test_the_trust_box_states_kind_boundary_idle_control_and_windows() -> None:
 
     assert "100 % measured (hardware energy counter); boundary cpu-package+dram" in text
     assert "Not included: GPU, disk, network, fans, power supply losses." in text
-    assert "Idle power: 7.00 W, included" in text
+    assert "Idle power: 7.000 ± 0.004 W, included" in text
     assert "differs by at most < 0.01 % in energy (1 control); margin of the verdicts 3 %" in text
     assert "Windows: 4 kept, 1 discarded, 1 flagged (foreign load, up to 0.34 CPU)." in text
     assert "pair 1, discarded: short" in text

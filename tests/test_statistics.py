@@ -65,20 +65,6 @@ def test_a_ratio_of_a_value_that_is_not_positive_is_refused() -> None:
         ratio_interval([(1.0, 0.0), (1.0, 1.0)])
 
 
-def test_the_bound_of_the_meter_widens_the_interval_of_the_ratio() -> None:
-    pairs = [(1.0, 1.0), (1.0, 1.01), (1.0, 0.99)]
-    bare = ratio_interval(pairs)
-    bounded = ratio_interval(pairs, type_b=[0.05, 0.05, 0.05])
-
-    assert bare is not None
-    assert bounded is not None
-    assert bounded.low < bare.low < bare.value == bounded.value < bare.high < bounded.high
-    expected = t_quantile(0.95, 2) * math.hypot(
-        (math.log(bare.high / bare.low) / 2) / t_quantile(0.95, 2), 0.05 / math.sqrt(3)
-    )
-    assert math.log(bounded.high / bounded.low) / 2 == pytest.approx(expected)
-
-
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [
