@@ -40,6 +40,14 @@ _LOOK_S = 1.0
 _END_S = 30.0  # how long tearing down may take
 _TRACE_S = 0.5
 _LINES, _BYTES = 15, 4000
+_REACH = "reach its case"
+_ANEW = (
+    "it runs the test anew, which must come to the same joules(), with the same name and batch,"
+    " and without a number of an earlier one"
+)
+_ADVICE: Mapping[int | None, str] = {
+    5: "it found no such test: give its parameters ids that are the same in every run"
+}
 _LONGEST = 10  # times what a run was expected to take, if that is more than the limit
 
 
@@ -153,7 +161,7 @@ class Child:
         Raises:
             ChildError: It has ended, or takes too long, or has another workload.
         """
-        found = bytes(self._answer("reach its case", self._limit_s)).decode()
+        found = bytes(self._answer(_REACH, self._limit_s)).decode()
         if found != version:
             raise ChildError(
                 f"{self._name} has version {found} of the workload, wanted {version}:"
@@ -192,10 +200,10 @@ class Child:
     def _ended(self, what: str) -> ChildError:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_S)
+        code = self._process.poll()
+        advice = f" {_ADVICE.get(code, _ANEW)};" if what == _REACH else ""
         return ChildError(
-            f"{self._name} {_end(self._process.poll())} when it should {what};"
-            " it runs the same test anew, and must get to the same joules() without a number of an"
-            f" earlier one; {self._last_words()}"
+            f"{self._name} {_end(code)} when it should {what};{advice} {self._last_words()}"
         )
 
     def _hangs(self, what: str, limit_s: float) -> ChildError:

@@ -76,7 +76,8 @@ def measure_case(
         phases = _phases(source)
         period_s = _period_s(instruments.summed) if schedule.shifted else 0.0
         for pair, sequence in enumerate(_abba(blocks.pairs, source), start=first):
-            if pair in blocks.looks and is_enough(measured, schedule, instruments.summed):
+            look = process is None and pair in blocks.looks
+            if look and is_enough(measured, schedule, instruments.summed):
                 return
             shift_s = next(phases) * period_s
             for index in sequence:

@@ -66,7 +66,7 @@ def measure_processes(
             for block in measure_case(
                 case,
                 (one, other),
-                replace(schedule, target=None),
+                schedule,
                 instruments,
                 seed,
                 done=measured[:],

@@ -36,6 +36,7 @@ _SILENT = {
     "trace": False,
     "color": "no",
     "tbstyle": "short",
+    "reportchars": "fEs",  # why it did not come to its case
 }
 """Options of pytest and its plugins by which a second run would write over the first, or wait."""
 
