@@ -12,7 +12,7 @@ from bench.quantities import Absent, Quantity
 from bench.record import Window
 from bench.records import Journal
 from bench.replicates import are_processes, replicates
-from bench.statistics import mean_interval, neighbour_correlation
+from bench.statistics import mean_spread, neighbour_correlation, t_quantile
 from bench.uncertainty import CLOCK, CLOCK_RATE, Budget, mean_budget
 
 IDLE_DRIFT = 0.2
@@ -44,13 +44,19 @@ def energy_per_sample(
         found = total(window.energy, ids)
         return math.nan if isinstance(found, Absent) else found.value / window.samples
 
-    correlation = _correlation(windows, own, joules)
-    return _mean(own, channels, lambda w: 1 / w.samples, "J/sample", correlation)
+    spread = _spread(windows, own, joules)
+    return _mean(own, channels, lambda w: 1 / w.samples, "J/sample", spread)
 
 
-def power(own: Sequence[Window], channels: Sequence[Channel]) -> Average:
+def power(windows: Sequence[Window], own: Sequence[Window], channels: Sequence[Channel]) -> Average:
     """Mean power over the *own* windows of a case, W."""
-    return _mean(own, channels, lambda w: 1 / w.seconds, "W")
+
+    def watts(window: Window) -> float:
+        found = total(window.energy, ids)
+        return math.nan if isinstance(found, Absent) else found.value / window.seconds
+
+    ids = [channel.id for channel in channels]
+    return _mean(own, channels, lambda w: 1 / w.seconds, "W", _spread(windows, own, watts))
 
 
 def seconds_per_sample(windows: Sequence[Window], own: Sequence[Window]) -> Budget | None:
@@ -63,7 +69,7 @@ def seconds_per_sample(windows: Sequence[Window], own: Sequence[Window]) -> Budg
         return None
     values = [seconds(window) for window in own]
     clock = [{CLOCK: CLOCK_RATE * value} for value in values]
-    return mean_budget(_replicates(own, values), clock, _correlation(windows, own, seconds))
+    return mean_budget(_replicates(own, values), clock, _spread(windows, own, seconds))
 
 
 def estimate_per_sample(windows: Sequence[Window], own: Sequence[Window]) -> Quantity | Absent:
@@ -81,9 +87,8 @@ def estimate_per_sample(windows: Sequence[Window], own: Sequence[Window]) -> Qua
         terms.append(term.scaled(1 / window.samples, "J/sample"))
     if not terms:
         return Absent("no window was measured")
-    values = _replicates(own, [term.value for term in terms])
-    spread = mean_interval(values, correlation=_correlation(windows, own, joules))
-    half = spread.high - spread.value if spread else 0.0
+    spread = _spread(windows, own, joules)
+    half = t_quantile(0.95, spread[1]) * spread[0] if spread else 0.0
     low, value, high = (
         math.fsum(ends) / len(terms)
         for ends in zip(*((t.low, t.value, t.high) for t in terms), strict=True)
@@ -99,7 +104,7 @@ def idle_power(journal: Journal, channels: Sequence[Channel]) -> Quantity | Abse
     """
     powers = []
     for window in (window for window in journal.windows if window.role == "idle"):
-        found = power([window], channels).quantity
+        found = power([window], [window], channels).quantity
         if isinstance(found, Absent):
             return found
         powers.append(found)
@@ -141,7 +146,7 @@ def _mean(
     channels: Sequence[Channel],
     factor: Callable[[Window], float],
     unit: Literal["J/sample", "W"],
-    correlation: float = 0.0,
+    spread: tuple[float, float] | None,
 ) -> Average:
     if not own:
         return Average(Absent("no window was measured"))
@@ -159,7 +164,7 @@ def _mean(
         )
         terms.append(term.scaled(factor(window), unit))
         bounds.append({source: half * factor(window) for source, half in halves.items()})
-    budget = mean_budget(_replicates(own, [term.value for term in terms]), bounds, correlation)
+    budget = mean_budget(_replicates(own, [term.value for term in terms]), bounds, spread)
     low, high = max(0.0, budget.value - budget.half), budget.value + budget.half
     return Average(replace(terms[0], value=budget.value, low=low, high=high), budget)
 
@@ -176,29 +181,32 @@ def _replicates(own: Sequence[Window], values: Sequence[float]) -> list[float]:
     return replicates(values, [window.process for window in own])
 
 
-def _correlation(
+def _spread(
     windows: Sequence[Window], own: Sequence[Window], value: Callable[[Window], float]
-) -> float:
-    """How much a value of an *own* window correlates with the next, as all windows show it.
+) -> tuple[float, float] | None:
+    """Standard uncertainty of the mean of the *own* windows, and its degrees of freedom.
 
     Both sides feel what goes on in the machine: the deviations of each from its own mean, in the
-    order of time, are one series, of which those of one side are a part. Of fresh processes it is
-    that of one process with the next.
+    order of time, are one series, which shows how much neighbours correlate, and of which those
+    of one side are a part. Of fresh processes it is that of one process with the next.
     """
+    values = _replicates(own, [value(window) for window in own])
     if are_processes(window.process for window in own):
-        own_values = _replicates(own, [value(window) for window in own])
-        return neighbour_correlation(own_values) if all(map(math.isfinite, own_values)) else 0.0
+        return mean_spread(values, neighbour_correlation(values))
     measured = sorted((w for w in windows if w.role in _ROLES), key=lambda w: w.order)
-    values = [value(window) for window in measured]
-    if not own or not all(map(math.isfinite, values)):
-        return 0.0
+    found = [value(window) for window in measured]
+    if not all(map(math.isfinite, found)):
+        return mean_spread(values)
     means = {
-        role: math.fsum(v for w, v in zip(measured, values, strict=True) if w.role == role)
+        role: math.fsum(v for w, v in zip(measured, found, strict=True) if w.role == role)
         / sum(w.role == role for w in measured)
         for role in {w.role for w in measured}
     }
     rest = [
         v / means[w.role] - 1 if means[w.role] else 0.0
-        for w, v in zip(measured, values, strict=True)
+        for w, v in zip(measured, found, strict=True)
     ]
-    return math.pow(neighbour_correlation(rest, cautious=True), len(measured) / len(own))
+    roles = {window.role for window in own}
+    places = [place for place, window in enumerate(measured) if window.role in roles]
+    correlation = neighbour_correlation(rest, cautious=True)
+    return mean_spread(values, correlation, places, len(measured))

@@ -139,7 +139,7 @@ def row_of(
     pairs = pairs_of(windows)
     energy, power = (
         average.energy_per_sample(windows, own, channels),
-        average.power(own, channels),
+        average.power(windows, own, channels),
     )
     # the estimate is of the CPU: beside a GPU's work it would be of something else
     estimate = average.estimate_per_sample(windows, own) if case.device == "cpu" else None

@@ -54,6 +54,8 @@ CORRELATION_FROM = 6
 
 _MOST_CORRELATION = 0.98
 _NORMAL_MEDIAN = 0.6745  # half of a normal distribution lies within so many standard deviations
+_CAUTION = 1.25  # standard errors; with fewer, few correlated windows miss the truth too often
+_LEAST_DEGREES = 2.0  # the t of a single one is so wide that it says nothing
 _LEAST_SHOWN = 0.05  # so little of a spread is left to see that the interval is no use anyway
 
 
@@ -73,7 +75,8 @@ def neighbour_correlation(values: Sequence[float], *, cautious: bool = False) ->
 
     Args:
         values: At least `CORRELATION_FROM` of them; fewer say nothing, and give 0.
-        cautious: Adds one standard error, for few values hide half of a correlation.
+        cautious: Adds somewhat more than one standard error, for few values hide half of a
+            correlation.
 
     Returns:
         ``(n r + 1) / (n - 4)``: r is too low by about (1 + 3 r) / n (Marriott and Pope 1954).
@@ -90,24 +93,17 @@ def neighbour_correlation(values: Sequence[float], *, cautious: bool = False) ->
     raw = math.fsum(one * other for one, other in pairwise(rest)) / squares
     found = min(max((n * raw + 1) / (n - 4), 0.0), _MOST_CORRELATION)
     if cautious:
-        found += math.sqrt((1 - found * found) / n)
+        found += _CAUTION * math.sqrt((1 - found * found) / n)
     return min(found, _MOST_CORRELATION)
 
 
-def mean_interval(
-    values: Sequence[float], confidence: float = 0.95, correlation: float = 0.0
-) -> Interval | None:
-    """The mean of values with its t interval; None for fewer than two values.
-
-    Args:
-        values: In the order of time.
-        confidence: Such as 0.95.
-        correlation: Of a value with the next, 0 if they are independent.
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval | None:
+    """The mean of independent values with its t interval; None for fewer than two values.
 
     >>> mean_interval([1.0]) is None
     True
     """
-    spread = mean_spread(values, correlation)
+    spread = mean_spread(values)
     if spread is None:
         return None
     mean = math.fsum(values) / len(values)
@@ -115,25 +111,39 @@ def mean_interval(
     return Interval(mean, mean - half, mean + half, len(values))
 
 
-def mean_spread(values: Sequence[float], correlation: float = 0.0) -> tuple[float, float] | None:
+def mean_spread(
+    values: Sequence[float],
+    correlation: float = 0.0,
+    places: Sequence[int] = (),
+    among: int = 0,
+) -> tuple[float, float] | None:
     """Standard uncertainty of a mean and its degrees of freedom; None for fewer than two values.
 
     One value has no spread: that is unknown, not zero. Values of which neighbours correlate count
     as fewer, and their spread shows less than the whole:
 
-        Var(mean) = σ²/n · f,   f = 1 + 2 Σ (1 - k/n) ρ^k,   E[s²] = σ² (1 - (f - 1) / (n - 1))
+        Var(mean) = σ² f,   f = mean over i, j of ρ^|i - j|,   E[s²] = σ² (1 - f) n / (n - 1)
+
+    The correlation is known no better than the whole series lets it: ``among`` values, which count
+    as so many independent ones as their correlation leaves of them.
 
     Args:
         values: In the order of time.
-        correlation: Of a value with the next, 0 if they are independent.
+        correlation: Of neighbours in the series that they are part of, 0 if independent.
+        places: Where they stand in it; one after the other if empty.
+        among: How many values of both sides it has; these alone if 0.
     """
     n = len(values)
     if n < 2:  # noqa: PLR2004 - a spread needs two
         return None
-    inflation = 1 + 2 * math.fsum((1 - k / n) * correlation**k for k in range(1, n))
-    shown = max(1 - (inflation - 1) / (n - 1), _LEAST_SHOWN)
-    standard = standard_deviation(values) * math.sqrt(inflation / shown / n)
-    return standard, max(n / inflation, 2.0) - 1
+    places = places or range(n)
+    kept = math.fsum(correlation ** abs(i - j) for i in places for j in places) / n**2
+    shown = max((1 - kept) * n / (n - 1), _LEAST_SHOWN)
+    standard = standard_deviation(values) * math.sqrt(kept / shown)
+    length = among or n
+    lost = 1 + 2 * math.fsum((1 - k / length) * correlation**k for k in range(1, length))
+    means = 2 if among else 1
+    return standard, min(n - 1.0, max(length / lost - means, _LEAST_DEGREES))
 
 
 def standard_deviation(values: Sequence[float]) -> float:

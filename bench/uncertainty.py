@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.meter import Channel
-from bench.statistics import Interval, mean_spread, t_quantile
+from bench.statistics import Interval, t_quantile
 from bench.window import ChannelEnergy
 
 SPREAD = "spread"
@@ -132,7 +132,9 @@ def sum_of(bounds: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def mean_budget(
-    values: Sequence[float], bounds: Sequence[Mapping[str, float]], correlation: float = 0.0
+    values: Sequence[float],
+    bounds: Sequence[Mapping[str, float]],
+    spread: tuple[float, float] | None,
 ) -> Budget:
     """The budget of a mean over windows, or over processes.
 
@@ -141,10 +143,10 @@ def mean_budget(
     Args:
         values: Of the replicates, in the order of time; one alone has no spread to show.
         bounds: Of each window, ± in the unit of the values, by source.
-        correlation: Of a value with the next.
+        spread: Standard uncertainty of the mean and its degrees of freedom, as
+            `bench.statistics.mean_spread` gives them.
     """
     n = len(values)
-    spread = mean_spread(values, correlation)
     components = [Component(SPREAD, *spread)] if spread else []
     for source in SOURCES[1:]:
         half = math.fsum(each.get(source, 0.0) for each in bounds) / len(bounds)

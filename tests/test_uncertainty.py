@@ -16,6 +16,7 @@ from bench.meter import Channel, Status
 from bench.pairs import energy_ratio, pairs_of
 from bench.quantities import Kind
 from bench.record import Window
+from bench.statistics import mean_spread
 from bench.uncertainty import (
     CLOCK,
     CLOCK_RATE,
@@ -126,7 +127,10 @@ def test_a_window_without_energy_has_no_bound() -> None:
 
 
 def test_a_bound_does_not_shrink_with_the_number_of_windows_and_the_spread_does() -> None:
-    few, many = (mean_budget([1.0, 1.1] * n, [{EDGES: 0.03}] * 2 * n) for n in (3, 300))
+    few, many = (
+        mean_budget(values, [{EDGES: 0.03}] * len(values), mean_spread(values))
+        for values in ([1.0, 1.1] * 3, [1.0, 1.1] * 300)
+    )
 
     assert [c.standard for c in few.components if c.source == EDGES] == pytest.approx(
         [0.03 / math.sqrt(3)]
@@ -142,7 +146,7 @@ def test_our_clock_is_in_the_power_of_a_counter_and_in_the_joules_of_a_gauge() -
 
         budgets = (
             energy_per_sample(windows, windows, [channel]).budget,
-            power(windows, [channel]).budget,
+            power(windows, windows, [channel]).budget,
         )
 
         shares = [budget.share(CLOCK) if budget else None for budget in budgets]
