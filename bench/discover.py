@@ -8,10 +8,15 @@ A plug-in that cannot be loaded never stops the others: it is returned as `Broke
 import importlib
 import importlib.metadata
 import pkgutil
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
+
+
+LOAD_DEADLINE_S = 30.0
+"""Longest time that importing another package's plug-in may take, s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +87,32 @@ def _modules(folder: str, required: str) -> Iterator[Plugin | Broken]:
 def _entry_points(folder: str, required: str) -> Iterator[Plugin | Broken]:
     group = f"joulebench.{folder.rpartition('.')[2]}"
     for point in importlib.metadata.entry_points(group=group):
-        try:
-            target = point.load()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the others go on
-            yield Broken(point.name, f"{type(error).__name__}: {error}")
-            continue
-        if isinstance(target, ModuleType):
+        target = _loaded(point)
+        if isinstance(target, Broken):
+            yield target
+        elif isinstance(target, ModuleType):
             yield _plugin(point.name, target, required)
         else:
             yield Plugin(point.name, target, point.value)
+
+
+def _loaded(point: importlib.metadata.EntryPoint) -> object:
+    """What somebody else's entry point stands for, or why it cannot be had, in a limited time."""
+    found: list[object] = []
+
+    def load() -> None:
+        try:
+            found.append(point.load())
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the others go on
+            found.append(Broken(point.name, f"{type(error).__name__}: {error}"))
+
+    # one that hangs is left behind: a daemon, so that the program can end
+    thread = threading.Thread(target=load, name=f"load {point.name}", daemon=True)
+    thread.start()
+    thread.join(LOAD_DEADLINE_S)
+    if found:
+        return found[0]
+    return Broken(point.name, f"{point.value} did not load within {LOAD_DEADLINE_S:g} s")
 
 
 def _plugin(name: str, module: ModuleType, required: str) -> Plugin | Broken:

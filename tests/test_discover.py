@@ -84,6 +84,25 @@ def test_packages_of_other_people_join_by_entry_point(monkeypatch: pytest.Monkey
     assert [each.name for each in broken] == ["broken"]
 
 
+def test_an_entry_point_that_hangs_while_it_is_imported_is_told_and_the_others_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "joules_hanging_plugin.py").write_text(
+        "import threading\nthreading.Event().wait(20)\nopen_meter = None\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("bench.discover.LOAD_DEADLINE_S", 0.1)
+    points = [entry("hanging", "joules_hanging_plugin"), entry("theirs", "math:sqrt")]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
+
+    found, broken = plugins("bench.meters", "open_meter")
+
+    assert found["theirs"].target(9) == 3
+    assert [(each.name, each.reason) for each in broken] == [
+        ("hanging", "joules_hanging_plugin did not load within 0.1 s")
+    ]
+
+
 def test_an_entry_point_that_names_a_module_gives_its_required_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -188,6 +188,21 @@ def test_a_gauge_of_zero_watts_stands_for_no_value() -> None:
     assert "0 W, which stands for no value" in error.absent.reason
 
 
+@pytest.mark.failure_mode(16, "nvml")
+def test_a_gauge_that_shows_zero_watts_for_a_while_has_no_reading_then() -> None:
+    gauge = without_counter("GPU-a", level(300), 186)
+    meter, _ = opened(gauge)
+    before = meter.read()[0]
+    gauge.shows_mw = 0
+
+    during = meter.read()[0]
+
+    assert before.value == pytest.approx(300, abs=0.01)
+    assert during.value is None
+    assert during.status is not Status.OK
+    assert "exactly 0 W, which stands for no value" in during.reason
+
+
 def test_a_gauge_that_fails_otherwise_is_no_missing_one() -> None:
     lost = without_counter("GPU-a", level(30), 185, 186)
     lost.fields[186, GPU] = 15

@@ -79,6 +79,13 @@ def call(library: ModuleType, function: str, *arguments: object) -> Any:  # noqa
         raise NvmlError(_FUNCTION_MISSING, str(error)) from error
 
 
+def _drawn_w(milliwatts: float) -> float:
+    """Milliwatts as watts; a GPU that can answer draws some."""
+    if milliwatts == 0:
+        raise NvmlError(3, "it shows exactly 0 W, which stands for no value")
+    return milliwatts * MILLI
+
+
 def text(value: str | bytes) -> str:
     """Text as text: older releases of the library give bytes."""
     return value.decode() if isinstance(value, bytes) else value
@@ -133,11 +140,11 @@ class Device:
 
     def field_power_w(self, field: int) -> float:
         """One power field, W."""
-        return self.field(field) * MILLI
+        return _drawn_w(self.field(field))
 
     def usage_w(self) -> float:
         """What ``nvmlDeviceGetPowerUsage`` shows, W."""
-        return int(self.call("nvmlDeviceGetPowerUsage")) * MILLI
+        return _drawn_w(int(self.call("nvmlDeviceGetPowerUsage")))
 
     def instant_w(self) -> float:
         """The field of instant power, W."""
