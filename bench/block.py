@@ -3,7 +3,7 @@
 import gc
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from bench import guard
@@ -92,7 +92,9 @@ def measure_window(
     )
     latency = latency_of(latencies) if len(latencies) else None
     observer_cpu_s = recording.observer_cpu_s
-    return Window(*place, t0_ns, t1_ns, calls, samples, energy, latency, flags, observer_cpu_s)
+    readings = recording.readings if instruments.keeps_readings else ()
+    window = Window(*place, t0_ns, t1_ns, calls, samples, energy, latency, flags, observer_cpu_s)
+    return replace(window, readings=readings)
 
 
 def _observed(cpu_s: float, seconds: float) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The command ``joulebench``: doctor, measure, report, demo."""
+"""The command ``joulebench``: demo, doctor, measure, report, replay."""
 
 import argparse
 import io
@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(verbs)
     _add_measure(verbs)
     _add_report(verbs)
+    _add_replay(verbs)
     _add_demo(verbs)
     return parser
 
@@ -140,6 +141,17 @@ def _add_demo(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "-o", "--output", type=Path, metavar="FOLDER", help="keep the journal there, with its page"
     )
     demo.set_defaults(verb=_demo)
+
+
+def _add_replay(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    replay = verbs.add_parser(
+        "replay",
+        help="makes the joules of a journal again from its raw readings, and compares",
+        description="Makes the joules of journals measured with --joules-raw again from their raw"
+        " readings. Exit code 0 if each is the same, bit for bit, else 1.",
+    )
+    replay.add_argument("journals", nargs="+", type=Path, metavar="JOURNAL")
+    replay.set_defaults(verb=_replay)
 
 
 def _names(options: argparse.Namespace) -> list[str] | None:
@@ -270,3 +282,25 @@ def _demo(options: argparse.Namespace) -> int:
         for path in (journal, *write([journal], journal.with_suffix(".md"))):
             print(f"wrote {os.path.relpath(path)}")
     return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from bench.records import read
+    from bench.replay import differences, replayed
+
+    code = 0
+    for path in options.journals:
+        journal = read(path)
+        energies = sum(1 for _ in replayed(journal))
+        if not energies:
+            raise JournalError(
+                f"no window of {path} holds its readings; measure with --joules-raw to keep them"
+            )
+        found = list(differences(journal))
+        for difference in found:
+            print(f"{path.name}: {difference}")
+        windows = sum(bool(window.readings) for window in journal.windows)
+        said = f"{len(found)} of them differ" if found else "all the same, bit for bit"
+        print(f"{path.name}: {energies} energies of {windows} windows made again: {said}")
+        code = code or int(bool(found))
+    return code

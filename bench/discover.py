@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-
 LOAD_DEADLINE_S = 30.0
 """Longest time that importing another package's plug-in may take, s."""
 

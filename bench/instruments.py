@@ -39,6 +39,7 @@ class Instruments:
         watch: Gives the state of the machine, without its GPUs.
         device: Whose energy is wanted, as `bench.cover.cover` takes it; all of it if empty.
         deadline_s: Longest time that a reading may take, s.
+        keeps_readings: Whether windows keep the readings from which their energies are made.
     """
 
     meters: tuple[Meter, ...] = ()
@@ -49,6 +50,7 @@ class Instruments:
     watch: Callable[[], guard.State] = guard.read
     device: str = ""
     deadline_s: float = READ_DEADLINE_S
+    keeps_readings: bool = False
     channels: tuple[Channel, ...] = field(init=False)
     _sources: tuple[Source, ...] = field(init=False, repr=False)
 

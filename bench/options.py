@@ -21,7 +21,7 @@ HELP: Mapping[str, tuple[str, str]] = {
 
 
 def settings(
-    given: Callable[[str], str], *, folder: Path, resume: bool, command: str
+    given: Callable[[str], str], *, folder: Path, resume: bool, raw: bool, command: str
 ) -> "Settings":
     """The settings that options make.
 
@@ -29,6 +29,7 @@ def settings(
         given: The text of an option by its name.
         folder: What the results' folder is relative to.
         resume: Go on with the newest journal.
+        raw: Keep the raw readings.
         command: What the user typed.
 
     Raises:
@@ -54,6 +55,7 @@ def settings(
         results=folder / given("results"),
         seed=int(seed),
         resume=resume,
+        raw=raw,
         require_measured=require == "measured",
         command=command,
         processes=processes(given("processes")),

@@ -56,6 +56,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest="joules_resume",
         help="Go on with the newest journal if it did not end well; run only what is missing.",
     )
+    group.addoption(
+        "--joules-raw",
+        action="store_true",
+        dest="joules_raw",
+        help="Keep every raw reading in the journal: joulebench replay makes all joules again.",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -157,6 +163,7 @@ class _State:
             partial(_option, self.config),
             folder=invocation.dir,
             resume=bool(self.config.getoption("joules_resume")),
+            raw=bool(self.config.getoption("joules_raw")),
             command=shlex.join(["pytest", *map(str, invocation.args)]),
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.meter import Channel, Status, Unusable
+from bench.meter import Channel, Reading, Status, Unusable
 from bench.quantities import Kind
 from bench.window import ChannelEnergy
 
@@ -90,7 +90,8 @@ class Window:
 
     ``role`` is baseline, variant, control, idle or warmup; ``order`` counts within the case;
     ``observer_cpu_s`` is the CPU time that reading the meters took in it, s; ``process`` counts
-    the fresh processes in which the sides ran, 0 if they ran in that of the session.
+    the fresh processes in which the sides ran, 0 if they ran in that of the session; ``readings``
+    are all from which its energies were made, if they were to be kept.
     """
 
     case: str
@@ -106,6 +107,7 @@ class Window:
     flags: tuple[str, ...] = ()
     observer_cpu_s: float = 0.0
     process: int = 0
+    readings: tuple[Reading, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -174,6 +176,8 @@ def to_json(record: Record) -> str:
     if isinstance(record, Run):
         fields["schema"] = SCHEMA
     fields.update(dataclasses.asdict(record))
+    if isinstance(record, Window) and not record.readings:
+        del fields["readings"]
     return json.dumps(fields, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -197,6 +201,7 @@ def from_json(line: str) -> Record:
         fields["energy"] = tuple(_energy(e) for e in fields["energy"])
         fields["latency_s"] = Latency(**fields["latency_s"]) if fields["latency_s"] else None
         fields["flags"] = tuple(fields["flags"])
+        fields["readings"] = tuple(_reading(*r) for r in fields.get("readings", ()))
         idle = fields["role"] == "idle"
         if fields["t1_ns"] <= fields["t0_ns"] or not (idle or fields["samples"] > 0):
             raise JournalError("found a window without length or without samples, wanted both")
@@ -214,6 +219,18 @@ def _require_schema(found: object) -> None:
 
 def _channel(fields: dict[str, Any]) -> Channel:
     return Channel(**{**fields, "kind": Kind(fields["kind"]), "range": tuple(fields["range"])})
+
+
+def _reading(  # noqa: PLR0917 - as it stands in the line
+    channel: str,
+    t0_ns: int,
+    t1_ns: int,
+    value: float | None,
+    status: str,
+    reason: str,
+    t_device: float | None,
+) -> Reading:
+    return Reading(channel, t0_ns, t1_ns, value, Status(status), reason, t_device)
 
 
 def _energy(fields: dict[str, Any]) -> ChannelEnergy:

@@ -47,10 +47,14 @@ class Recording:
         """What spoiled the window, each once."""
         return tuple(dict.fromkeys(self._flags))
 
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """All readings, in the order of time."""
+        return tuple(sorted(self._readings, key=lambda reading: reading.t0_ns))
+
     def of(self, channel: str) -> list[Reading]:
         """The readings of one channel in the order of time."""
-        own = [reading for reading in self._readings if reading.channel == channel]
-        return sorted(own, key=lambda reading: reading.t0_ns)
+        return [reading for reading in self.readings if reading.channel == channel]
 
     def open(self) -> None:
         """Reads before the window; what takes longest goes first, and is read farthest from it."""

@@ -42,6 +42,7 @@ class Settings:
         seed: Orders the blocks and seeds the techniques.
         resume: Go on with the newest journal that was cut off.
         require_measured: Refuse to start without an instrument.
+        raw: Keep the raw readings of every window in the journal.
         command: What the user typed.
         processes: Fresh processes in which each side runs; 0 for that of the session.
     """
@@ -54,6 +55,7 @@ class Settings:
     seed: int = 0
     resume: bool = False
     require_measured: bool = False
+    raw: bool = False
     command: str = field(default_factory=lambda: shlex.join(sys.argv))
     processes: int = 0
 

@@ -91,7 +91,7 @@ class Session:
             undo.callback(lock.release)
             instruments = instruments or open_instruments(settings.meters, environment)
             undo.callback(instruments.close)
-            instruments.device = device
+            instruments.device, instruments.keeps_readings = device, settings.raw
             if settings.require_measured and not cover(instruments.channels, device):
                 raise NothingMeasuresError(instruments.why_not_measured())
             run = new_run(settings, instruments)
