@@ -135,7 +135,7 @@ def _add_demo(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         help="what disturbs it: little, heat that throttles, neighbours (default: shared-host)",
     )
     demo.add_argument(
-        "--seed", type=int, default=3, metavar="N", help="another draw of the noise (default: 3)"
+        "--seed", type=int, default=0, metavar="N", help="another draw of the noise (default: 0)"
     )
     demo.add_argument(
         "-o", "--output", type=Path, metavar="FOLDER", help="keep the journal there, with its page"

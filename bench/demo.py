@@ -223,7 +223,7 @@ def _cells(line: Line) -> list[str]:
     ]
 
 
-def demo(folder: Path, counter: str = "rapl", noise: str = "shared-host", seed: int = 3) -> Demo:
+def demo(folder: Path, counter: str = "rapl", noise: str = "shared-host", seed: int = 0) -> Demo:
     """Measures `FORMS` on a simulated device, as a session measures models on a machine.
 
     Args:
