@@ -23,6 +23,7 @@ from bench.description import Judge, describe
 from bench.device import device_id
 from bench.instruments import Instruments, open_instruments
 from bench.measure import measure_case
+from bench.preconditions import preconditions
 from bench.processes import measure_processes, seconds_per_case
 from bench.record import Begin, CaseRecord, Discard, End, Note, Run, Window
 from bench.result import Result
@@ -101,6 +102,7 @@ class Session:
             session._take_up()
             if not session._idle:
                 session._measure_idle()
+                session._warn()
             undo.pop_all()
         return session
 
@@ -116,6 +118,14 @@ class Session:
         window = idle(self.instruments, self.settings.schedule.idle_s, len(self._idle))
         self._idle.append(window)
         self.writer.append(window)
+
+    def _warn(self) -> None:
+        """Says what may spoil the run, and notes it in the journal."""
+        instruments = self.instruments
+        summed = [channel.id for channel in instruments.summed]
+        for text in preconditions(instruments.state(), self._idle[-1].flags, summed):
+            self.say(f"before the run: {text}")
+            self.writer.append(Note("", f"before the run: {text}"))
 
     def seconds_per_case(self) -> tuple[float, float]:
         """About how long a case takes here at least and at most, s."""

@@ -19,8 +19,6 @@ the difference; where one run is not right often enough, the means of several ru
 Nobody who does not know the truth could do better with these tools.
 """
 
-import argparse
-import json
 import math
 import os
 import statistics
@@ -29,27 +27,21 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
+from committed_run import Found, program
 from simulations import CALL_S, NIGHT, session
 
-from bench.machine import fingerprint, git_state
 from bench.schedule import PROFILES
 from bench.simulated import PACKAGE, DeviceModel, SimulatedDevice, Work
 from bench.statistics import Verdict
 
-ROOT = Path(__file__).resolve().parent.parent
 RUNS = 1000
 MOST_RUNS = 40
 RIGHT = 0.95
 TRUE = 0.95
 DIFFERENT_NIGHTS = replace(NIGHT, night_effect=0.015)
-
-Found = dict[str, Any]
 
 
 def pytest_benchmark(model: DeviceModel, ratio: float, seed: int) -> tuple[float, float]:
@@ -265,37 +257,12 @@ def _row(row: Found, ours_s: float | None) -> str:
     )
 
 
-def main() -> None:
-    """Simulates and writes, or writes an earlier run's page again."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--page", type=Path, metavar="FILE", help="an earlier run")
-    options = parser.parse_args()
-    if options.page:
-        print(write_page(json.loads(options.page.read_text(encoding="utf-8"))))
-        return
-    started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    git, start_s = git_state(ROOT), seconds_to_start()
-    path = Path("results/time-to-verdict") / f"{started.replace('-', '').replace(':', '')}.json"
-    run = {
-        "path": str(path),
-        "started": started,
-        "git": asdict(git) if git else None,
-        "machine": asdict(fingerprint()),
-        "runs": RUNS,
-        "start_s": start_s,
-        "rows": simulate(RUNS, start_s, os.cpu_count() or 1),
-    }
-    (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
-    (ROOT / path).write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
-    print(write_page(run))
-
-
-def write_page(run: Found) -> str:
-    """Writes the page, and gives its text."""
-    text = page(run)
-    (ROOT / "reports" / "time-to-verdict.md").write_text(text, encoding="utf-8")
-    return text
+def simulated() -> Found:
+    """What belongs to a run."""
+    start_s = seconds_to_start()
+    rows = simulate(RUNS, start_s, os.cpu_count() or 1)
+    return {"runs": RUNS, "start_s": start_s, "rows": rows}
 
 
 if __name__ == "__main__":
-    main()
+    program(__doc__ or "", "time-to-verdict", simulated, page)

@@ -7,33 +7,25 @@ The sessions themselves: `simulations.py`. Each section of the page ends in a li
 whether it holds.
 """
 
-import argparse
-import json
 import os
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from typing import Any
 
+from committed_run import Found, program
 from simulations import coverage, drift, named, phases, verdicts
 
-from bench.machine import fingerprint, git_state
 from bench.schedule import PROFILES
 from bench.simulated import DeviceModel
 
-ROOT = Path(__file__).resolve().parent.parent
 RUNS = {"coverage": 2000, "verdicts": 1000, "drift": 200, "pairs": 200, "phases": 100}
 NOISES = (("quick", 0.01), ("quick", 0.03), ("full", 0.01))
 CORRELATIONS = (0.0, 0.5, 0.9)
 NAMED = ((0.02, 0.0, 0.99), (0.02, 0.5, 0.97), (0.03, 0.0, 0.965), (0.015, 0.5, 0.975))
 """Noise, correlation and true ratio where twelve pairs leave most sessions unresolved."""
 
-Found = dict[str, Any]
 Section = list[Found]
 
 
@@ -270,36 +262,10 @@ _BODIES: dict[str, Callable[[Section, int], Iterator[str]]] = {
 }
 
 
-def main() -> None:
-    """Simulates and writes, or writes an earlier run's page again."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--page", type=Path, metavar="FILE", help="an earlier run")
-    options = parser.parse_args()
-    if options.page:
-        print(write_page(json.loads(options.page.read_text(encoding="utf-8"))))
-        return
-    started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    git = git_state(ROOT)
-    path = Path("results/trust") / f"{started.replace('-', '').replace(':', '')}.json"
-    run = {
-        "path": str(path),
-        "started": started,
-        "git": asdict(git) if git else None,
-        "machine": asdict(fingerprint()),
-        "runs": RUNS,
-        "sections": simulate(RUNS, os.cpu_count() or 1),
-    }
-    (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
-    (ROOT / path).write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
-    print(write_page(run))
-
-
-def write_page(run: Found) -> str:
-    """Writes the page, and gives its text."""
-    text = page(run)
-    (ROOT / "reports" / "trust.md").write_text(text, encoding="utf-8")
-    return text
+def simulated() -> Found:
+    """What belongs to a run."""
+    return {"runs": RUNS, "sections": simulate(RUNS, os.cpu_count() or 1)}
 
 
 if __name__ == "__main__":
-    main()
+    program(__doc__ or "", "trust", simulated, page)

@@ -14,6 +14,7 @@ FLOORS = {
     "wire": 0,
     "machine": 0,
     "guard": 0,
+    "preconditions": 1,
     "discover": 0,
     "meter": 1,
     "workload": 1,
