@@ -54,7 +54,7 @@ CORRELATION_FROM = 6
 
 _MOST_CORRELATION = 0.98
 _NORMAL_MEDIAN = 0.6745  # half of a normal distribution lies within so many standard deviations
-_CAUTION = 1.25  # standard errors; with fewer, few correlated windows miss the truth too often
+_CAUTION = 1.5  # standard errors; with fewer, few correlated windows miss the truth too often
 _LEAST_DEGREES = 2.0  # the t of a single one is so wide that it says nothing
 _LEAST_SHOWN = 0.05  # so little of a spread is left to see that the interval is no use anyway
 
@@ -75,7 +75,7 @@ def neighbour_correlation(values: Sequence[float], *, cautious: bool = False) ->
 
     Args:
         values: At least `CORRELATION_FROM` of them; fewer say nothing, and give 0.
-        cautious: Adds somewhat more than one standard error, for few values hide half of a
+        cautious: Adds one and a half standard errors, for few values hide half of a
             correlation.
 
     Returns:

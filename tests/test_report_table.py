@@ -67,7 +67,7 @@ def test_every_number_of_the_main_table_is_recomputed_without_report_code() -> N
         rest = np.array([one / one.mean() - 1, other / other.mean() - 1]).T.ravel()
         raw = (rest[1:] * rest[:-1]).sum() / (rest**2).sum()
         found = min(max((6 * raw + 1) / 2, 0), 0.98)
-        rho = min(found + 1.25 * math.sqrt((1 - found**2) / 6), 0.98)
+        rho = min(found + 1.5 * math.sqrt((1 - found**2) / 6), 0.98)
         kept = (3 + 4 * rho**2 + 2 * rho**4) / 9  # every second one is its own
         spread = np.std(other, ddof=1) * math.sqrt(kept / max((1 - kept) * 3 / 2, 0.05))
         return float(other.mean()), float(stats.t.ppf(0.975, 2) * spread)

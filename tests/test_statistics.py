@@ -187,7 +187,9 @@ def test_the_interval_of_a_side_holds_its_mean_though_neighbours_correlate(
     assert held >= 930
     assert wide >= 930 or correlation > 0  # without the correlation it would not hold
     assert wide < 930 or correlation == 0
-    if correlation <= 0.5:  # and it is of use: not many times what the spread itself is
+    if (
+        correlation <= 0.5 and pairs >= 12
+    ):  # and it is of use: not many times what the spread itself is
         assert sorted(half for _, half, _ in found)[500] < 12 / math.sqrt(pairs)
 
 
