@@ -66,6 +66,7 @@ class EmulatedPlug:
         scheme: How it wants *password*, if it has one: digest, basic or query.
         edit: Changes a reply before it is sent.
         fault: What it answers instead, by the number of the request.
+        outputs: How many of them it has.
     """
 
     power: KnownPower
@@ -86,6 +87,7 @@ class EmulatedPlug:
     rebooted_s: float = 0.0
     edit: Callable[[dict[str, object]], None] = field(default=lambda _: None)
     fault: Callable[[int], Fault] = field(default=lambda _: None)
+    outputs: int = 1
     requests: int = 0
     paths: list[str] = field(default_factory=list)
     nonces: list[tuple[str, str]] = field(default_factory=list)
@@ -119,7 +121,8 @@ class EmulatedPlug:
             return self._challenge()
         query = parse_qs(urlsplit(path).query)
         plain = path.partition("&user=")[0] if "user" in query else path
-        if plain != PATHS[self.kind]:
+        known = [PATHS[self.kind].replace("id=0", f"id={each}") for each in range(self.outputs)]
+        if plain not in known:
             return Reply(404, (), b"Not Found")
         return Reply(200, (), self.body())
 

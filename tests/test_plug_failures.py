@@ -224,6 +224,17 @@ def test_a_device_with_two_meters_is_refused_for_the_machine_may_hang_on_either(
     assert "it has 2 meters; the machine must hang on a plug with one" in found.absent.reason
 
 
+@pytest.mark.parametrize("kind", ["gen2", "pm1", "em1"])
+def test_a_plug_with_a_second_output_is_refused_for_the_machine_may_hang_on_either(
+    kind: str,
+) -> None:
+    found = refusal(emulated(kind, outputs=2))
+
+    assert found.status is Status.NOT_SUPPORTED
+    assert "has several outputs" in found.absent.reason
+    assert "a plug with one" in found.absent.fix
+
+
 def test_a_number_that_no_decimal_can_hold_is_an_error_of_that_plug_alone() -> None:
     plug = emulated()
     meter = opened(plug)

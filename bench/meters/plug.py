@@ -79,6 +79,7 @@ class _Plug:
         for self.dialect in DIALECTS:
             look = self.look()
             if look.error is None:
+                self._refuse_second_output()
                 return
             if look.error.status not in {Status.NOT_SUPPORTED, Status.ERROR}:
                 raise look.error
@@ -88,6 +89,22 @@ class _Plug:
         reason = f"{self.web.address} answers as no plug that is known: {'; '.join(refusals)}"
         fix = "it must be a Shelly or Tasmota plug with a power meter"
         raise PlugError(status, reason, fix)
+
+    def _refuse_second_output(self) -> None:
+        """Asks a Shelly that numbers its outputs whether it has another one.
+
+        Raises:
+            PlugError: It has, and nobody knows on which of them the machine hangs.
+        """
+        first, _, number = self.dialect.path.partition("?id=")
+        if not number:
+            return
+        try:
+            self.dialect.read(self.web.get(f"{first}?id=1"))
+        except (PlugError, ValueError):
+            return  # as a plug with one output answers
+        reason = f"{self.web.address} has several outputs, and the machine may hang on any of them"
+        raise PlugError(Status.NOT_SUPPORTED, reason, "the machine must hang on a plug with one")
 
     def seen(self, value: Callable[[Shown], float | None]) -> list[tuple[int, int, float]]:
         """The values of one quantity while it was watched, with the times around them."""
