@@ -31,6 +31,9 @@ from bench.run import Settings, new_run, open_journal
 from bench.schedule import Schedule
 from bench.workload import BASELINE, Case, Variant, baseline_of
 
+CONTROL_PAIRS = 4
+"""Pairs of an A/A control that no test has asked for."""
+
 _BOTH_ENDS = 2  # idle windows: before the cases and after them
 
 
@@ -56,6 +59,7 @@ class Session:
     _done: dict[str, tuple[CaseRecord, tuple[Window, ...]]] = field(default_factory=dict)
     _unfinished: dict[str, records.Attempt] = field(default_factory=dict)
     _measured: set[str] = field(default_factory=set)
+    _brief: set[str] = field(default_factory=set)
     _idle: list[Window] = field(default_factory=list)
     _new: bool = False
     _judge: Judge = field(default_factory=Judge, repr=False)
@@ -148,6 +152,10 @@ class Session:
     ) -> Result:
         """Measures a variant beside its baseline, or a baseline beside itself (A/A).
 
+        The first variant of a session that has no A/A control yet gets a brief one: its baseline
+        beside itself, which says what differences are worth here. A test that asks for that
+        baseline later goes on with it.
+
         Args:
             variant: What to measure; it knows its workload and so its baseline.
             inputs: What both sides are called with.
@@ -161,13 +169,14 @@ class Session:
         Raises:
             CaseError: The session has measured this case already, or the runtime is unknown.
         """
+        shipped = baseline_of(variant.workload)
         case = Case(variant.workload.name, variant.label, runtime, self.settings.device, batch)
         if case.id in self._measured:
             raise CaseError(
                 f"{case.id} was already measured in this session;"
                 " give the second one another name: joules(…, name=…)"
             )
-        if case.id in self._done:
+        if case.id in self._done and case.id not in self._brief:
             self._require_unchanged(case.id, variant)
         else:
             schedule = self.settings.schedule
@@ -175,14 +184,27 @@ class Session:
                 schedule = dataclasses.replace(schedule, pairs=pairs, target=None)
             try:
                 find_runtime(runtime)
+                if not self._has_control(variant):
+                    record = describe(shipped, case.baseline, inputs, nodeid, self._judge)
+                    brief = dataclasses.replace(
+                        schedule, pairs=min(CONTROL_PAIRS, schedule.pairs), target=None
+                    )
+                    self._measure(shipped, inputs, record, brief, progress, served=case.id)
+                    self._brief.add(record.case)
                 record = describe(variant, case, inputs, nodeid, self._judge)
-                self._measure(variant, inputs, record, schedule, progress)
+                self._measure(variant, inputs, record, schedule, progress, served=case.id)
+                self._brief.discard(case.id)
             except Exception as error:
                 self.writer.append(Note(case.id, f"{type(error).__name__}: {error}"))
                 raise
         self._measured.add(case.id)
         record, windows = self._done[case.id]
         return Result(self._row(record), windows)
+
+    def _has_control(self, variant: Variant) -> bool:
+        """Whether the session has an A/A control, or is about to measure one."""
+        known = (record.case == record.baseline for record, _ in self._done.values())
+        return variant.technique == BASELINE or any(known)
 
     def _require_unchanged(self, case: str, variant: Variant) -> None:
         """Refuses to take a case from a resumed journal for a workload that has changed."""
@@ -200,12 +222,17 @@ class Session:
         record: CaseRecord,
         schedule: Schedule,
         progress: Callable[[str], None],
+        *,
+        served: str,
     ) -> None:
-        """Measures the blocks of one case; its record follows them and makes them count."""
+        """Measures the blocks of one case; its record follows them and makes them count.
+
+        Fresh processes find their model at the case *served*, which the test asks for.
+        """
         windows = self._begin(record)
         progress(f"{record.case}  warm-up")
         # what was started for it ends with it, also if the journal cannot be written
-        found = self._blocks(variant, inputs, record, schedule, windows[:])
+        found = self._blocks(variant, inputs, record, schedule, windows[:], served=served)
         with contextlib.closing(found) as blocks:
             for block in blocks:
                 self.writer.append(block)
@@ -225,6 +252,8 @@ class Session:
         record: CaseRecord,
         schedule: Schedule,
         done: Sequence[Window],
+        *,
+        served: str,
     ) -> Generator[Window | Discard]:
         """The blocks of a case, measured in this process or in fresh ones."""
         seed, role = self.run.seed, "control" if variant.technique == BASELINE else "variant"
@@ -238,7 +267,7 @@ class Session:
                 seed,
                 samples=record.batch,
                 number=self.settings.processes,
-                start=partial(self.launcher.start, record.nodeid, record.case),
+                start=partial(self.launcher.start, record.nodeid, served),
                 version=record.workload_version,
                 done=done,
             )
@@ -251,7 +280,9 @@ class Session:
         yield from measure_case(record.case, sides, schedule, self.instruments, seed, done=done)
 
     def _begin(self, record: CaseRecord) -> list[Window]:
-        """The windows that a session which was cut off has left of a case; none for a new one."""
+        """The windows that there are of a case: those of a brief control, or of a cut session."""
+        if record.case in self._brief:
+            return list(self._done[record.case][1])
         attempt = self._unfinished.pop(record.case, None)
         if attempt and attempt.workload_version == record.workload_version:
             return list(attempt.windows)

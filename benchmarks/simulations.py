@@ -52,7 +52,11 @@ def measured(
 
 
 def session(
-    device: SimulatedDevice, ratio: float, schedule: Schedule, seed: int, *, control: bool = True
+    device: SimulatedDevice,
+    ratio: float,
+    schedule: Schedule,
+    seed: int,
+    control: Schedule | None = None,
 ) -> Row:
     """The row of a variant beside its baseline, in a session with an A/A control or without."""
     works = Work(CALL_S), Work(CALL_S * ratio)
@@ -60,7 +64,7 @@ def session(
     run = Run(
         "simulated", "", "", settings, seed, None, {"id": "simulated"}, {}, device.channels, ()
     )
-    windows = measured("a", device, works[:1], schedule, seed) if control else []
+    windows = measured("a", device, works[:1], control, seed) if control else []
     windows += measured("b", device, works, schedule, seed)
     cases = (case("a", "a"), case("b", "a")) if control else (case("b", "a"),)
     return compare([Journal(Path(), run, cases, tuple(windows))])[0].rows[-1]
@@ -74,7 +78,7 @@ def joules(work: Work, model: DeviceModel) -> float:
 def coverage(model: DeviceModel, profile: str, seed: int) -> dict[str, Any]:
     """Does a session's interval hold the truth?"""
     schedule, ratio = PROFILES[profile], 0.95
-    row = session(SimulatedDevice(model, seed), ratio, schedule, seed, control=False)
+    row = session(SimulatedDevice(model, seed), ratio, schedule, seed)
     assert isinstance(row.energy, Quantity)  # noqa: S101 - the device has a counter
     assert row.energy_ratio is not None  # noqa: S101 - and so is there a ratio
     truth = joules(Work(CALL_S * ratio), model)
@@ -92,7 +96,7 @@ def verdicts(ratio: float, profile: str, pairs: int | None, seed: int) -> dict[s
     schedule = PROFILES[profile]
     if pairs is not None:
         schedule = replace(schedule, pairs=pairs, target=None)
-    row = session(SimulatedDevice(NIGHT, seed), ratio, schedule, seed)
+    row = session(SimulatedDevice(NIGHT, seed), ratio, schedule, seed, control=schedule)
     return {"verdict": str(row.energy_verdict)}
 
 

@@ -113,7 +113,7 @@ def prepare(model, inputs, *, device, threads):
 
     run(project, "--benchmark").assert_outcomes(passed=1)
 
-    (case,) = read(journals(project.path / "results")[0]).cases
+    _, case = read(journals(project.path / "results")[0]).cases
     assert case.case == "adding-up/gauss@trick=2/pedestrian/cpu/b1"
     assert case.quality == {"metric": "exactness", "value": 1.0, "n": 1, "target": 1.0}
     assert case.note == "a closed form"

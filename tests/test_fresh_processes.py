@@ -95,10 +95,10 @@ def test_each_side_of_each_case_runs_in_two_fresh_processes_of_its_own(
     outcome.stdout.fnmatch_lines(["joules: 3 cases × *, each side in 2 fresh processes, *"])
     found = calls(project)
     pids = {pid for _, pid in found}
-    assert Counter(name for name, _ in found) == dict.fromkeys(
-        ("variant300", "baseline300", "variant600", "baseline600"), 2
-    )
-    assert len(pids) == 8
+    names = dict.fromkeys(("variant300", "baseline300", "variant600", "baseline600"), 2)
+    names["baseline300"] += 4  # both sides of the control
+    assert Counter(name for name, _ in found) == names
+    assert len(pids) == 12
     assert os.getpid() not in pids
     assert children.alive() == ()
     assert not any(is_alive(pid) for pid in pids)
@@ -107,9 +107,10 @@ def test_each_side_of_each_case_runs_in_two_fresh_processes_of_its_own(
     journal = read(journals(results)[0])
     assert journal.run.settings["processes"] == 2
     for case in journal.cases:
+        role = "control" if case.case == case.baseline else "variant"
         kept = [w for w in journal.windows_of(case.case) if w.role != "warmup"]
         assert sorted((w.process, w.pair, w.role) for w in kept) == sorted(
-            (pair // 4, pair, role) for pair in range(8) for role in ("baseline", "variant")
+            (pair // 4, pair, side) for pair in range(8) for side in ("baseline", role)
         )
     page = (project.path / "reports" / f"{journal.path.stem}.md").read_text()
     assert "Each side ran in 2 fresh processes: the intervals are over these." in page
@@ -245,7 +246,7 @@ def test_a_run_that_was_cut_off_measures_the_missing_windows_in_new_processes(
     assert sorted(name for name, _ in calls(project)) == ["baseline", "variant"]
     assert path.read_text().startswith("".join(lines[:cut]))
     journal = read(path)
-    kept = [w for w in journal.windows_of(journal.cases[0].case) if w.role != "warmup"]
+    kept = [w for w in journal.windows_of(journal.cases[1].case) if w.role != "warmup"]
     assert sorted((w.process, w.pair, w.role) for w in kept) == sorted(
         (pair // 4, pair, role) for pair in range(8) for role in ("baseline", "variant")
     )

@@ -63,17 +63,40 @@ def test_with_the_flag_a_journal_and_a_report_are_written(
 
     outcome.assert_outcomes(passed=1)
     journal = read(journals(results)[0])
-    (case,) = journal.cases
+    control, case = journal.cases
     assert case.nodeid.endswith(".py::test_fast")
     assert case.case == f"{case.nodeid}/variant/eager/cpu/b1"
-    assert case.baseline == f"{case.nodeid}/baseline/eager/cpu/b1"
+    assert control.case == case.baseline == f"{case.nodeid}/baseline/eager/cpu/b1"
     roles = Counter(window.role for window in journal.windows)
-    assert roles == {"warmup": 2, "baseline": 10, "variant": 10, "idle": 2}
+    assert roles == {"warmup": 4, "baseline": 20, "control": 10, "variant": 10, "idle": 2}
     assert journal.end is not None
     assert journal.end.exit == 0
     page = (project.path / "reports" / f"{journal.path.stem}.md").read_text()
     assert "NOT measured" in page
     assert (project.path / "reports" / f"{journal.path.stem}.csv").exists()
+
+
+def test_a_session_with_variants_has_one_control_and_a_baseline_that_asks_later_is_it(
+    project: pytest.Pytester, results: Path
+) -> None:
+    project.makepyfile(
+        """
+        import bench, pytest
+
+        @pytest.mark.parametrize("technique", ["fast", "faster", "baseline"])
+        def test_it(joules, technique):
+            work = bench.Workload("sum", lambda n: sum(range(n)), lambda _: 300, version="1")
+            joules(bench.Variant(work, technique, (), work.model))
+        """
+    )
+
+    run(project, "--benchmark").assert_outcomes(passed=3)
+
+    journal = read(journals(results)[0])
+    assert [case.technique for case in journal.cases] == ["baseline", "fast", "faster"]
+    windows = journal.windows_of(journal.cases[0].case)
+    pairs = [window.pair for window in windows if window.role == "control"]
+    assert pairs == list(range(len(pairs)))  # it went on where the brief control had ended
 
 
 def test_the_plan_comes_first_and_the_table_fits_100_columns(project: pytest.Pytester) -> None:
@@ -559,7 +582,8 @@ def test_a_run_that_was_cut_off_is_resumed_and_measures_only_what_is_missing(
     assert journals(results) == [path]
     assert path.read_text().startswith(kept)
     journal = read(path)
-    assert [case.nodeid.rpartition("::")[2] for case in journal.cases] == ["test_fast", "test_work"]
+    tests = [case.nodeid.rpartition("::")[2] for case in journal.cases]
+    assert tests == ["test_fast", "test_fast", "test_work"]  # the control, and the two that ask
     assert len(journal.windows_of(journal.cases[0].case)) == 22
     assert journal.end is not None
 
