@@ -86,11 +86,16 @@ def asked_margin(journal: Journal) -> float:
 
 def _twice_control(ratios: Sequence[Interval | None], own: Interval | None) -> float:
     """Twice the difference of the controls: their median, or the case's own if that is larger."""
-    differences = [abs(math.log(ratio.value)) for ratio in ratios if ratio]
+    differences = [_shown(ratio) for ratio in ratios if ratio]
     largest = stdlib_statistics.median(differences) if differences else 0.0
     if own:
-        largest = max(largest, abs(math.log(own.value)))
+        largest = max(largest, _shown(own))
     return math.expm1(2 * largest)
+
+
+def _shown(control: Interval) -> float:
+    """The difference that a control shows; none if its interval holds 1: that is its own noise."""
+    return 0.0 if control.low <= 1 <= control.high else abs(math.log(control.value))
 
 
 def _judge(row: Row, controls: Mapping[str, Row], asked: float) -> Row:

@@ -23,8 +23,9 @@ class Margins:
     """The smallest differences that count, as shares.
 
     What was asked for is never taken below twice the difference that A/A controls show: the median
-    of the session's, and the case's own (same workload, runtime and batch) if there is one. Who
-    tells a baseline from itself by 2 % can say nothing of 3 %.
+    of the session's, and the case's own (same workload, runtime and batch) if there is one. A
+    control whose interval holds 1 shows none. Who tells a baseline from itself by 2 % can say
+    nothing of 3 %.
 
     Args:
         asked: What the settings ask for.
