@@ -63,7 +63,7 @@ FORMS = (
     Form("distilled", 0.80, 0.80),
     Form("masked"),
     Form("int8", 1.12, 1.12),
-    Form("pruned", 0.967, 0.967),
+    Form("pruned", 0.971, 0.971),
     Form("tiny", 0.50, 0.50, quality=0.95),
     Form("parallel", 0.70, 1.00),
 )

@@ -63,16 +63,17 @@ def measure_case(
     order = itertools.count(1 + max((window.order for window in done), default=-1))
     measured = list(done)
     with _frozen_heap():
-        ready = [warm_up(case, side, schedule, instruments, next(order)) for side in sides]
+        cold = sides[:1] if sides[0].loop is sides[1].loop else sides
+        ready = [warm_up(case, side, schedule, instruments, next(order)) for side in cold]
         yield from ready
-        per_call = [window.seconds / window.calls for window in ready]
+        per_call = [window.seconds / window.calls for window in (*ready, *ready)[:2]]
         blocks, first = schedule.fit(instruments.summed, max(per_call)), 0
         if process is not None:
             blocks = schedule.in_process(instruments.summed)
             first = process * blocks.pairs
         runner = _Runner(case, sides, blocks, instruments, order, per_call)
-        one, other = ({guard.sort_of(flag) for flag in window.flags} for window in ready)
-        runner.known = one & other  # what disturbs both is how this machine is
+        sorts = [{guard.sort_of(flag) for flag in window.flags} for window in ready]
+        runner.known = set.intersection(*sorts)  # what disturbs both is how this machine is
         phases = _phases(source)
         period_s = _period_s(instruments.summed) if schedule.shifted else 0.0
         for pair, sequence in enumerate(_abba(blocks.pairs, source), start=first):

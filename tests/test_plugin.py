@@ -68,7 +68,7 @@ def test_with_the_flag_a_journal_and_a_report_are_written(
     assert case.case == f"{case.nodeid}/variant/eager/cpu/b1"
     assert control.case == case.baseline == f"{case.nodeid}/baseline/eager/cpu/b1"
     roles = Counter(window.role for window in journal.windows)
-    assert roles == {"warmup": 4, "baseline": 20, "control": 10, "variant": 10, "idle": 2}
+    assert roles == {"warmup": 3, "baseline": 20, "control": 10, "variant": 10, "idle": 2}
     assert journal.end is not None
     assert journal.end.exit == 0
     page = (project.path / "reports" / f"{journal.path.stem}.md").read_text()
