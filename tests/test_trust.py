@@ -60,7 +60,7 @@ def test_a_limit_that_does_not_hold_is_said_on_the_page() -> None:
 def test_intervals_of_sessions_hold_the_truth_whatever_neighbours_have_in_common(
     correlation: float,
 ) -> None:
-    model = DeviceModel(noise=0.02, power_noise=0.01, correlation=correlation)
+    model = DeviceModel(noise=0.01, power_noise=0.005, correlation=correlation)
 
     found = [simulations.coverage(model, "quick", seed) for seed in range(200)]
 
