@@ -58,7 +58,7 @@ def simulate(runs: dict[str, int], workers: int) -> dict[str, Section]:
                         ).most_common()
                     ),
                 }
-                for profile in PROFILES
+                for profile in ("quick", "nightly", "full")
                 for ratio, pairs in ((1.0, None), (0.95, None), (0.95, 12))
             ],
             "drift": [_most(many(drift, "drift"))],
@@ -131,9 +131,10 @@ def limits(run: Found) -> dict[str, bool]:
         said_it = sum(each["said"].get(word, 0) for word in words)
         return float(said_it / sum(each["said"].values()))
 
-    alarms = [share(said[profile, 1.0, None], "saves", "costs") for profile in PROFILES]
-    found = [share(said[profile, 0.95, None], "saves") for profile in PROFILES]
-    twelve = [share(said[p, 0.95, 12], "saves") for p in PROFILES if PROFILES[p].margin <= 0.02]
+    profiles = dict.fromkeys(each["profile"] for each in sections["verdicts"])
+    alarms = [share(said[profile, 1.0, None], "saves", "costs") for profile in profiles]
+    found = [share(said[profile, 0.95, None], "saves") for profile in profiles]
+    twelve = [share(e, "saves") for e in said.values() if e["pairs"] and e["margin"] <= 0.02]
     factors = [each["named"] / each["decided"] for each in sections["pairs"] if each["decided"]]
     with_, without = sections["phases"]
     return {
