@@ -62,10 +62,10 @@ def test_intervals_of_sessions_hold_the_truth_whatever_neighbours_have_in_common
 ) -> None:
     model = DeviceModel(noise=0.01, power_noise=0.005, correlation=correlation)
 
-    found = [simulations.coverage(model, "quick", seed) for seed in range(200)]
+    found = [simulations.coverage(model, "quick", seed) for seed in range(40)]
 
-    assert sum(each["joules"] or each["noisy"] for each in found) >= 186
-    assert sum(each["ratio"] or each["noisy"] for each in found) >= 186
+    assert sum(each["joules"] or each["noisy"] for each in found) >= 37
+    assert sum(each["ratio"] or each["noisy"] for each in found) >= 37
 
 
 def test_five_per_cent_of_drift_hardly_moves_the_ratio_of_pairs() -> None:
@@ -76,20 +76,20 @@ def test_five_per_cent_of_drift_hardly_moves_the_ratio_of_pairs() -> None:
 
 
 def said(ratio: float, pairs: int | None) -> Counter[str]:
-    runs = (simulations.verdicts(ratio, "nightly", pairs, seed) for seed in range(100))
+    runs = (simulations.verdicts(ratio, "nightly", pairs, seed) for seed in range(30))
     return Counter(run["verdict"] for run in runs)
 
 
 def test_two_builds_of_one_model_are_seldom_told_apart_and_a_true_five_per_cent_is_found() -> None:
     same, different = said(1.0, None), said(0.95, 12)
 
-    assert same["saves"] + same["costs"] <= 5
-    assert different["saves"] >= 95
+    assert same["saves"] + same["costs"] <= 1
+    assert different["saves"] >= 28
 
 
 def test_a_load_of_the_sensors_own_period_cannot_hide_where_pairs_begin_at_all_phases() -> None:
     shifted, still = (
-        [simulations.phases(seed, shifted=shifted)["joules"] for seed in range(12)]
+        [simulations.phases(seed, shifted=shifted)["joules"] for seed in range(8)]
         for shifted in (True, False)
     )
 
