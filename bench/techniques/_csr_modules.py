@@ -104,14 +104,18 @@ def csr(weight: Tensor) -> Tensor:
 
 def to_csr(model: nn.Module) -> tuple[nn.Module, str]:
     """A copy of *model* with sparse linear and convolutional layers, and a note on what runs."""
-    sparse = copy.deepcopy(model)
+    sparse: nn.Module = copy.deepcopy(model)
     note = NOTE
     for name, module in model.named_modules():
+        layer: nn.Module | None = None
         if isinstance(module, nn.Linear):
-            sparse.set_submodule(name, SparseLinear(module))
+            layer = SparseLinear(module)
         elif isinstance(module, nn.Conv2d):
-            sparse.set_submodule(name, SparseConv2d(module))
-            note = NOTE + CONVOLUTION_NOTE
+            layer, note = SparseConv2d(module), NOTE + CONVOLUTION_NOTE
+        if layer is not None and name:
+            sparse.set_submodule(name, layer)
+        elif layer is not None:
+            sparse = layer
     return sparse.eval(), note
 
 

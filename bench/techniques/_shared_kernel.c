@@ -261,6 +261,8 @@ static void panel_product(const Matrix *matrix, const float *inputs, int samples
                           int threads)
 {
     (void)threads;
+    if (width == 1) /* a copy of one sample is shorter than waiting for each other after it */
+        pack(panel, inputs, 1, 1, strides[0], strides[1], 0, matrix->columns);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
 #ifdef _OPENMP
@@ -268,10 +270,12 @@ static void panel_product(const Matrix *matrix, const float *inputs, int samples
 #else
         const int part = 0, parts = 1;
 #endif
-        pack(panel, inputs, samples, width, strides[0], strides[1],
-             (int)((int64_t)matrix->columns * part / parts),
-             (int)((int64_t)matrix->columns * (part + 1) / parts));
+        if (width > 1) {
+            pack(panel, inputs, samples, width, strides[0], strides[1],
+                 (int)((int64_t)matrix->columns * part / parts),
+                 (int)((int64_t)matrix->columns * (part + 1) / parts));
 #pragma omp barrier
+        }
         const int begin = share(matrix, part, parts), end = share(matrix, part + 1, parts);
         product(matrix, panel, sums, begin, end, width);
         for (int row = begin; row < end; row++)

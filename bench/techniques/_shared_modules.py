@@ -113,9 +113,9 @@ class SharedSparseLinear(SharedMatrix):
     def forward(self, inputs: Tensor) -> Tensor:
         rows = self.bias.shape[0]
         if inputs.dim() == 2:  # noqa: PLR2004 - samples and columns
-            return self.product(inputs, inputs.new_empty(inputs.shape[0], rows))
+            return self.product(inputs, torch.empty(inputs.shape[0], rows))
         flat = inputs.reshape(-1, inputs.shape[-1])  # (samples, in)
-        return self.product(flat, flat.new_empty(len(flat), rows)).view(*inputs.shape[:-1], rows)
+        return self.product(flat, torch.empty(len(flat), rows)).view(*inputs.shape[:-1], rows)
 
     def unseen_macs(self, inputs: Tensor) -> int:
         """Multiply-accumulates of a call that no operator of torch does."""
@@ -137,7 +137,7 @@ class SharedSparseConv2d(PatchConv2d):
         return self.weight_form.stored * self._places(inputs.shape[2], inputs.shape[3])
 
     def _maps(self, patches: Tensor) -> Tensor:
-        maps = patches.new_empty(len(self.bias), patches.shape[1])
+        maps = torch.empty(len(self.bias), patches.shape[1])
         self.matrix.product(patches.T, maps.T)
         return maps
 
@@ -155,13 +155,17 @@ def to_shared(model: nn.Module) -> tuple[nn.Module, str]:
     """
     if shared_product() is None:
         sparse, note = to_csr(model)
-        return sparse, f"{FALLBACK_NOTE}; {note}"
-    shared = copy.deepcopy(model)
+        return sparse, f"{FALLBACK_NOTE}: {note}"
+    shared: nn.Module = copy.deepcopy(model)
     note = NOTE
     for name, module in model.named_modules():
+        layer: nn.Module | None = None
         if isinstance(module, nn.Linear):
-            shared.set_submodule(name, SharedSparseLinear.of(module))
+            layer = SharedSparseLinear.of(module)
         elif isinstance(module, nn.Conv2d):
-            shared.set_submodule(name, SharedSparseConv2d(module))
-            note = NOTE + CONVOLUTION_NOTE
+            layer, note = SharedSparseConv2d(module), NOTE + CONVOLUTION_NOTE
+        if layer is not None and name:
+            shared.set_submodule(name, layer)
+        elif layer is not None:
+            shared = layer
     return shared.eval(), note
