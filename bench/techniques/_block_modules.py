@@ -1,6 +1,7 @@
 """A linear layer of square blocks of weights, all others zero; imports torch."""
 
 import warnings
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,7 @@ class BlockSparseLinear(nn.Module):
         self.register_buffer("bias", functional.pad(bias, (0, len(padded) - self.outputs)))
         self._keep(padded, density, block)
         self.shape = padded.shape
+        self._matrix: Tensor | None = None
         parts = (self.values, self.columns, self.pointers)
         self.weight_form = WeightForm(
             dense=weight.numel(),
@@ -54,11 +56,20 @@ class BlockSparseLinear(nn.Module):
 
     def matrix(self) -> Tensor:
         """The weight as torch's block-sparse tensor, which shares the memory of the buffers."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse BSR tensor support is in beta")
-            return torch.sparse_bsr_tensor(
-                self.pointers, self.columns, self.values, self.shape, check_invariants=False
-            )
+        if self._matrix is None:  # making one takes longer than a small layer
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Sparse BSR tensor support is in beta")
+                self._matrix = torch.sparse_bsr_tensor(
+                    self.pointers, self.columns, self.values, self.shape, check_invariants=True
+                )
+        return self._matrix
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_matrix": None}  # a copy's would not share the copy's buffers
+
+    def _apply(self, *arguments: Any, **keywords: Any) -> Self:  # noqa: ANN401 - as torch's own
+        self._matrix = None
+        return super()._apply(*arguments, **keywords)
 
     def forward(self, inputs: Tensor) -> Tensor:
         if self.missing:

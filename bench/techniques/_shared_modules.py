@@ -38,6 +38,7 @@ class SharedMatrix(nn.Module):
         for name in FORM:
             self.register_buffer(name, torch.from_numpy(getattr(form, name)))
         self.register_buffer("bias", bias)
+        self.columns = weight.shape[1]
         self.form = WeightForm(
             dense=weight.numel(),
             stored=len(form.indices),
@@ -61,6 +62,7 @@ class SharedMatrix(nn.Module):
 
         Raises:
             TypeError: The inputs are of another type or elsewhere.
+            ValueError: They have another number of columns.
             RuntimeError: The kernel cannot be compiled here.
             MemoryError: There is none for the samples.
         """
@@ -69,6 +71,10 @@ class SharedMatrix(nn.Module):
             raise RuntimeError(
                 "the kernel for shared weights does not compile here, wanted a C compiler; "
                 "install gcc, or use form='csr'"
+            )
+        if inputs.shape[-1] != self.columns:
+            raise ValueError(
+                f"found inputs of {inputs.shape[-1]} features, wanted {self.columns}; reshape them"
             )
         if inputs.dtype is not torch.float32 or not inputs.is_cpu:
             raise TypeError(
