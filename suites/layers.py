@@ -44,5 +44,6 @@ CASES = [
 @pytest.mark.parametrize(("layer", "form"), CASES)
 def test_layer(joules: Joules, layer: str, form: str, batch: int) -> None:
     technique, level = FORMS[form]
-    density = {} if form in DENSE else {"density": LAYERS[layer].density}
-    joules(joules.variant(technique, f"layer:{layer}", **level, **density), batch=batch)
+    if form not in DENSE:
+        level = {**level, "density": LAYERS[layer].density}
+    joules(joules.variant(technique, f"layer:{layer}", **level), batch=batch)

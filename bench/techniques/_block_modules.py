@@ -69,7 +69,8 @@ class BlockSparseLinear(nn.Module):
 
     def _apply(self, *arguments: Any, **keywords: Any) -> Self:  # noqa: ANN401 - as torch's own
         self._matrix = None
-        return super()._apply(*arguments, **keywords)
+        super()._apply(*arguments, **keywords)  # type: ignore[no-untyped-call]
+        return self
 
     def forward(self, inputs: Tensor) -> Tensor:
         if self.missing:

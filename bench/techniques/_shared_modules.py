@@ -30,6 +30,11 @@ class SharedMatrix(nn.Module):
         ValueError: There are more different values, or more than 65,535 columns.
     """
 
+    shape: Tensor
+    pointers: Tensor
+    indices: Tensor
+    codes: Tensor
+    codebook: Tensor
     bias: Tensor
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
