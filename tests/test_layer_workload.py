@@ -16,6 +16,7 @@ from bench.catalogue import make_variant, make_workload
 from bench.model_facts import facts
 from bench.techniques import bf16, block_sparse, neuron_pruning, shared_sparse
 from bench.techniques._block_modules import BlockSparseLinear
+from bench.techniques._csr_modules import SparseLinear, to_csr
 from bench.techniques._narrow_modules import NarrowLinear, strongest
 from bench.techniques.shared_sparse import clustered, largest
 from bench.workload import Variant, Workload
@@ -143,6 +144,16 @@ def test_all_linear_layers_of_a_model_change_and_the_model_stays() -> None:
         assert not kinds & {nn.Linear}
         assert outputs(variant, inputs).shape == (5, 7)
     assert torch.equal(before(inputs), workload.model(inputs))
+
+
+def test_model_that_is_one_linear_layer_is_exchanged_as_a_whole() -> None:
+    workload = Workload("mine", nn.Linear(50, 7), lambda batch: torch.ones(batch, 50))
+    for technique in (block_sparse, neuron_pruning, shared_sparse):
+        variant = technique.apply(workload)
+        assert outputs(variant, workload.inputs(2)).shape == (2, 7)
+        assert not isinstance(variant.model, nn.Linear)
+    sparse, _ = to_csr(nn.Linear(50, 7))
+    assert isinstance(sparse, SparseLinear)
 
 
 def test_bf16_is_as_the_model_but_for_the_rounding_of_bfloat16() -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,16 @@ def test_wide_layer_in_blocks_of_columns_gives_the_same_bits_on_one_thread_and_t
     check(layer, inputs, outputs[0])
     assert torch.equal(outputs[0], outputs[1])
     assert torch.equal(outputs[0], outputs[2])
+
+
+@needs_compiler
+def test_several_threads_may_multiply_by_one_layer_at_once() -> None:
+    shared = SharedSparseLinear.of(linear(sparse((200, 2000), density=0.3, weights=4)))
+    inputs = torch.randn(9, 2000)
+    wanted = shared(inputs)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(shared, [inputs] * 12))
+    assert all(torch.equal(each, wanted) for each in found)
 
 
 @needs_compiler
