@@ -63,7 +63,7 @@ def describe(
         baseline=case.baseline.id,
         quality=dataclasses.asdict(quality) if quality else None,
         baseline_quality=dataclasses.asdict(baseline) if baseline else None,
-        size_bytes={"disk": disk, "nominal": known.size_nominal},
+        size_bytes={"disk": disk, "nominal": known.size_nominal, **variant.sizes},
         parameters=known.parameters,
         nonzero=known.nonzero,
         macs=None if known.macs is None else known.macs // case.batch,

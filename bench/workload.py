@@ -1,7 +1,7 @@
 """What is measured: a workload, a variant of it, and the case that a row of a table stands for."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +20,16 @@ class Quality:
         value: Share between 0 and 1, or the metric's own unit.
         n: Number of samples it rests on.
         target: Least value that counts, or None if the workload sets none.
+        values: Of each seed, if there are several: *value* and *target* are then means.
+        seeds: Which ones.
     """
 
     metric: str
     value: float
     n: int
     target: float | None = None
+    values: tuple[float, ...] = ()
+    seeds: tuple[int, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -69,6 +73,10 @@ class Variant:
         model: What runs; a fresh object that shares nothing with the baseline's.
         size_disk: Bytes of its weights as stored, or None if unknown.
         note: What the reader of its row should know, such as ``masked: dense kernel``.
+        sizes: Bytes of its weights in other forms of storage, by their names: ``dense``, ``csr``,
+            ``shared``, ``huffman``, ``onnx``.
+        again: Makes the same variant from another seed, its workload's model included; None for
+            what has no seed.
     """
 
     workload: Workload
@@ -77,6 +85,8 @@ class Variant:
     model: Callable[..., Any]
     size_disk: int | None = None
     note: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict, compare=False)
+    again: Callable[[int], "Variant"] | None = field(default=None, compare=False, repr=False)
 
     @property
     def label(self) -> str:

@@ -11,6 +11,8 @@ ROOT = Path(bench.__file__).parent
 FLOORS = {
     "quantities": 0,
     "children": 0,
+    "stages": 0,
+    "weight_form": 0,
     "wire": 0,
     "machine": 0,
     "guard": 0,
