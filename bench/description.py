@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.device import device_id
+from bench.layer_counts import layer_counts
 from bench.model_facts import facts, stored_bytes
 from bench.record import CaseRecord
 from bench.workload import Case, Quality, Variant, baseline_of
@@ -72,4 +73,5 @@ def describe(
         note=variant.note,
         device_id=device_id(case.device),
         nodeid=nodeid,
+        layers=tuple(map(dataclasses.asdict, layer_counts(variant.model, inputs))),
     )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _BYTE = 8  # bits
+_CANNOT_RUN = (RuntimeError, TypeError, AttributeError)
 _WEIGHT_DIMENSIONS = (2, 4)  # of a linear and a convolutional layer
 
 
@@ -65,7 +66,8 @@ def layer_counts(model: object, inputs: object) -> tuple[LayerCount, ...]:
     counts: dict[str, LayerCount] = {}
 
     def note(name: str, form: WeightForm, layer: "nn.Module", inputs: Any, output: Any) -> None:  # noqa: ANN401 - torch's hook
-        if inputs and isinstance(inputs[0], torch.Tensor) and isinstance(output, torch.Tensor):
+        tensors = inputs and all(isinstance(x, torch.Tensor) for x in (inputs[0], output))
+        if tensors and inputs[0].numel() and output.numel():
             call = _count(name, form, layer, inputs[0], output)
             counts[name] = _sum(counts[name], call) if name in counts else call
 
@@ -173,7 +175,7 @@ def _operators(layer: "nn.Module", inputs: "Tensor") -> int:
 
     try:
         return macs_of(lambda: layer.forward(inputs)) or 0
-    except (RuntimeError, TypeError, NotImplementedError):
+    except _CANNOT_RUN:
         return 0
 
 
@@ -182,18 +184,19 @@ def _nonzero_products(layer: "nn.Module", inputs: "Tensor") -> int | None:
 
     Where they do not, zeros are taken to fall by chance.
     """
-    import torch
     from torch import nn
 
     if isinstance(layer, nn.Linear):
         rows = (inputs != 0).reshape(-1, inputs.shape[-1]).sum(0)  # (in,)
-        return int(rows @ (layer.weight != 0).sum(0))  # (in,) · (in,)
+        return int((rows * (layer.weight != 0).sum(0)).sum())
     if isinstance(layer, nn.Conv2d) and layer.padding_mode == "zeros":
-        used = (layer.weight != 0).sum(0, keepdim=True) if layer.groups == 1 else layer.weight != 0
-        places = (layer.stride, layer.padding, layer.dilation, layer.groups)
-        present = (inputs != 0).double()
-        with torch.no_grad():
-            return int(nn.functional.conv2d(present, used.double(), None, *places).sum())
+        nonzero = (layer.weight != 0).double()  # (out, in / groups, height, width)
+        if layer.groups == 1:
+            nonzero = nonzero.sum(0, keepdim=True)  # (1, in, height, width)
+        present: Any = (inputs != 0).double()
+        padding: Any = layer.padding
+        places = (layer.stride, padding, layer.dilation, layer.groups)
+        return int(nn.functional.conv2d(present, nonzero, None, *places).sum())
     return None
 
 
@@ -201,11 +204,13 @@ def _inside(layer: "nn.Module", inputs: "Tensor") -> float:
     """The share of a convolution's products that do not fall on the padding around the images."""
     from torch.nn import functional
 
-    if not hasattr(layer, "kernel_size"):
+    size: Any = getattr(layer, "kernel_size", None)
+    if size is None:
         return 1.0
+    places: Any = (layer.stride, layer.padding, layer.dilation)
     image = inputs.new_ones((1, 1, *inputs.shape[2:])).double()
-    kernel = image.new_ones((1, 1, *layer.kernel_size))
-    sums = functional.conv2d(image, kernel, None, layer.stride, layer.padding, layer.dilation)
+    kernel = image.new_ones((1, 1, *size))
+    sums = functional.conv2d(image, kernel, None, *places)
     return float(sums.mean()) / kernel.numel()
 
 
