@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,13 @@ def layer_counts(model: object, inputs: object) -> tuple[LayerCount, ...]:
         for handle in handles:
             handle.remove()
     return tuple(counts.values())
+
+
+def recorded(layers: Iterable[Mapping[str, Any]]) -> tuple[LayerCount, ...]:
+    """The layers of a `bench.record.CaseRecord`; empty if one of them lacks a field."""
+    names = {field.name for field in dataclasses.fields(LayerCount)}
+    found = [{name: layer[name] for name in names & layer.keys()} for layer in layers]
+    return tuple(LayerCount(**layer) for layer in found) if all(map(names.issubset, found)) else ()
 
 
 def layers(model: "nn.Module") -> Iterator[tuple[str, "nn.Module", WeightForm]]:
