@@ -8,7 +8,7 @@ Nothing here is measured, and no value is ever compared with one that is: each i
 - arithmetic: each multiply-accumulate that runs is one multiplication at the width of its weight
   and one addition at 32 bits; zeros that a kernel multiplies cost as much as any number;
 - SRAM: each of them reads its weight and its input from an 8 KB SRAM, 5 pJ for 32 bits; sums stay
-  in registers, which are counted with the arithmetic;
+  in registers, which are counted with the arithmetic, and so do indices of sparse weights;
 - DRAM: the stored weights, the inputs and the outputs of a layer travel once in a call, 640 pJ for
   32 bits: nothing stays on the chip between layers or between calls. A model that fits into the
   caches spends less.
@@ -24,7 +24,7 @@ the least traffic that is possible, and says less of convolutions than theirs.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -79,6 +79,10 @@ class Modelled:
         if level not in found:
             raise ValueError(f"found no level {level}, wanted one of {', '.join(found)}")
         return found[level]
+
+
+Model = Callable[[Iterable[LayerCount]], tuple[Modelled, ...]]
+"""What `horowitz` and `eyeriss` are."""
 
 
 def horowitz(counts: Iterable[LayerCount]) -> tuple[Modelled, ...]:

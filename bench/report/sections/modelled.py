@@ -1,10 +1,10 @@
 """Where the energy goes by a model: memory levels, and layers; nothing here was measured."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 from bench.compare import Row, Table
-from bench.layer_counts import LayerCount, recorded
-from bench.modelled import Level, Modelled, eyeriss, horowitz, total
+from bench.layer_counts import recorded
+from bench.modelled import Level, Model, Modelled, eyeriss, horowitz, total
 from bench.quantities import Quantity
 from bench.reference.alexnet import alexnet
 from bench.reference.published import load
@@ -13,7 +13,6 @@ from bench.report.markdown import Report
 from bench.statistics import Verdict
 
 ORDER = 62
-Model = Callable[[Iterable[LayerCount]], tuple[Modelled, ...]]
 _SAID = (
     "*Modelled: operations and bytes × pJ, not measured.* Operations and bytes are those of the"
     " layers as they ran; what one costs is from Horowitz' table of a 45 nm chip: a multiplication"

@@ -54,9 +54,15 @@ def _layers(table: Table) -> list[str]:
     if measured:
         parts.append(_layer_table(measured, table, "energy", lambda row: row.energy_ratio))
     else:
-        absent = next(row.energy for row in rows if isinstance(row.energy, Absent))
-        parts.append(f"Energy ratios are not compared: {text.escape(absent.reason)}.")
+        parts.append(f"Energy ratios are not compared: {text.escape(_why(table, rows))}.")
     return parts
+
+
+def _why(table: Table, rows: Sequence[Row]) -> str:
+    """Why none of the rows has an energy ratio."""
+    if not any(isinstance(row.energy, Absent) for row in rows):
+        return "a ratio needs two pairs"
+    return findings.why_absent(table).reason
 
 
 def _is_sparse(row: Row) -> bool:
