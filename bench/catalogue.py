@@ -35,7 +35,7 @@ def make_workload(name: str, seed: int) -> Workload:
     family, _, which = name.partition(":")
     load = _named("bench.workloads", "load", "workload", family).target
     workload: Workload = load(seed=seed, which=which) if which else load(seed=seed)
-    return workload
+    return replace(workload, again=lambda other: make_workload(name, other))
 
 
 def make_variant(technique: str, workload: str, *, seed: int = 0, **level: object) -> Variant:
@@ -47,10 +47,9 @@ def make_variant(technique: str, workload: str, *, seed: int = 0, **level: objec
     """
     shipped = make_workload(workload, seed)
     if technique == BASELINE:
-        variant = baseline_of(shipped)
-    else:
-        plugin = _named("bench.techniques", "apply", "technique", technique)
-        variant = plugin.target(shipped, seed=seed, **level)
+        return baseline_of(shipped)
+    plugin = _named("bench.techniques", "apply", "technique", technique)
+    variant: Variant = plugin.target(shipped, seed=seed, **level)
     return replace(
         variant, again=lambda other: make_variant(technique, workload, seed=other, **level)
     )

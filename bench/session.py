@@ -19,9 +19,10 @@ from bench.catalogue import find_runtime, prepare
 from bench.child import Launcher
 from bench.compare import Row, compare
 from bench.cover import cover
-from bench.description import Judge, describe
+from bench.description import describe
 from bench.device import device_id
 from bench.instruments import Instruments, open_instruments
+from bench.judge import Judge
 from bench.measure import measure_case
 from bench.preconditions import preconditions
 from bench.processes import measure_processes, seconds_per_case
@@ -29,7 +30,7 @@ from bench.record import Begin, CaseRecord, Discard, End, Note, Run, Window
 from bench.result import Result
 from bench.run import Settings, new_run, open_journal
 from bench.schedule import Schedule
-from bench.workload import BASELINE, Case, Variant, baseline_of
+from bench.workload import BASELINE, JUDGED, Case, Variant, baseline_of
 
 CONTROL_PAIRS = 4
 """Pairs of an A/A control that no test has asked for."""
@@ -103,6 +104,7 @@ class Session:
             writer = open_journal(settings, run, say)
             undo.callback(writer.close)
             session = cls(settings, instruments, run, writer, lock, say, launcher)
+            session._judge = Judge(settings.seed, settings.seeds)
             session._take_up()
             if not session._idle:
                 session._measure_idle()
@@ -185,13 +187,15 @@ class Session:
             try:
                 find_runtime(runtime)
                 if not self._has_control(variant):
-                    record = describe(shipped, case.baseline, inputs, nodeid, self._judge)
+                    record = describe(
+                        shipped, case.baseline, inputs, nodeid, self._judge, progress=progress
+                    )
                     brief = dataclasses.replace(
                         schedule, pairs=min(CONTROL_PAIRS, schedule.pairs), target=None
                     )
                     self._measure(shipped, inputs, record, brief, progress, served=case.id)
                     self._brief.add(record.case)
-                record = describe(variant, case, inputs, nodeid, self._judge)
+                record = describe(variant, case, inputs, nodeid, self._judge, progress=progress)
                 self._measure(variant, inputs, record, schedule, progress, served=case.id)
                 self._brief.discard(case.id)
             except Exception as error:
@@ -201,9 +205,48 @@ class Session:
         record, windows = self._done[case.id]
         return Result(self._row(record), windows)
 
+    def judge(
+        self,
+        variant: Variant,
+        *,
+        nodeid: str = "",
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> CaseRecord:
+        """Judges a variant's quality and size, and times nothing: a step of a sweep.
+
+        Args:
+            variant: What to judge.
+            nodeid: The test that asks, for the record.
+            progress: Is told which seed is judged.
+
+        Raises:
+            CaseError: The session has judged this variant already.
+        """
+        case = Case(variant.workload.name, variant.label, JUDGED, self.settings.device, 1)
+        if case.id in self._measured:
+            raise CaseError(f"{case.id} was already judged in this session; judge it once")
+        if case.id in self._done:
+            self._require_unchanged(case.id, variant)
+        else:
+            inputs = variant.workload.inputs(1)
+            try:
+                record = describe(variant, case, inputs, nodeid, self._judge, progress=progress)
+            except Exception as error:
+                self.writer.append(Note(case.id, f"{type(error).__name__}: {error}"))
+                raise
+            self.writer.append(Begin(case.id, record.workload_version))
+            self.writer.append(record)
+            self._new = True
+            self._done[case.id] = (record, ())
+        self._measured.add(case.id)
+        return self._done[case.id][0]
+
     def _has_control(self, variant: Variant) -> bool:
         """Whether the session has an A/A control, or is about to measure one."""
-        known = (record.case == record.baseline for record, _ in self._done.values())
+        known = (
+            record.case == record.baseline and record.runtime != JUDGED
+            for record, _ in self._done.values()
+        )
         return variant.technique == BASELINE or any(known)
 
     def _require_unchanged(self, case: str, variant: Variant) -> None:

@@ -10,6 +10,9 @@ Level = tuple[tuple[str, str], ...]
 
 BASELINE = "baseline"
 
+JUDGED = "judged"
+"""Stands for the runtime in the case of a variant that was judged and not run for its time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quality:
@@ -50,6 +53,7 @@ class Workload:
         threads: CPU threads that every variant of it runs on.
         version: Hash of what makes it: data, architecture, seed. Another version, another history.
         context: What techniques may need besides: training data, a training function.
+        again: Makes the same workload from another seed; None for what has no seed.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Workload:
     threads: int = 1
     version: str = ""
     context: Any = field(default=None, compare=False, repr=False)
+    again: Callable[[int], "Workload"] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,9 @@ class Variant:
 
 def baseline_of(workload: Workload) -> Variant:
     """The workload as shipped, as a variant."""
-    return Variant(workload, BASELINE, (), workload.model)
+    other = workload.again
+    again = None if other is None else (lambda seed: baseline_of(other(seed)))
+    return Variant(workload, BASELINE, (), workload.model, again=again)
 
 
 def level(**parameters: object) -> Level:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import bench
-from bench.description import Judge, describe
+from bench.description import describe
+from bench.judge import Judge
 from bench.layer_counts import LayerCount, layer_counts, recorded
 from bench.model_facts import facts
 from bench.record import CaseRecord, from_json, to_json

@@ -41,6 +41,7 @@ FLOORS = {
     "run": 3,
     "result": 3,
     "description": 3,
+    "judge": 3,
     "options": 3,
     "plan": 3,
     "catalogue": 3,

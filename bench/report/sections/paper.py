@@ -8,6 +8,7 @@ from bench.reference.directions import Direction, directions
 from bench.reference.layers import PublishedRatio, layer_density, layer_ratios
 from bench.reference.published import Confidence
 from bench.report import blocks, findings, text
+from bench.report.main_table import half_of
 from bench.report.markdown import Report
 from bench.statistics import Interval
 
@@ -146,8 +147,9 @@ def _digits(table: Table) -> list[str]:
 
 
 def _digit_cells(row: Row, baseline: Row | None, published: Sequence[Direction]) -> tuple[str, ...]:
-    change = row.quality_change
-    shown = text.signed(100 * change) if change is not None and findings.is_share(row) else "—"
+    change, known = row.quality_change, findings.is_share(row)
+    half = half_of(row.quality_change_interval, share=True)
+    shown = f"{text.signed(100 * change)}{half}" if change is not None and known else "—"
     before = baseline.case if baseline else None
     return (
         text.escape(row.case.workload),
