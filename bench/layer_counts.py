@@ -91,7 +91,7 @@ def layer_counts(model: object, inputs: object) -> tuple[LayerCount, ...]:
 
 def recorded(layers: Iterable[Mapping[str, Any]]) -> tuple[LayerCount, ...]:
     """The layers of a `bench.record.CaseRecord`; empty if one lacks a field or holds no count."""
-    found = [{name: layer.get(name) for name in _FIELDS} for layer in layers]
+    found: list[dict[str, Any]] = [{name: layer.get(name) for name in _FIELDS} for layer in layers]
     sound = all(_is_count(name, value) for layer in found for name, value in layer.items())
     return tuple(LayerCount(**layer) for layer in found) if sound else ()
 
