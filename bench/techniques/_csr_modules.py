@@ -89,15 +89,19 @@ def csr(weight: Tensor) -> Tensor:
 
 def to_csr(model: nn.Module) -> tuple[nn.Module, str]:
     """A copy of *model* with sparse linear and convolutional layers, and a note on what runs."""
+    convolutions = any(isinstance(module, nn.Conv2d) for module in model.modules())
+    note = NOTE + CONVOLUTION_NOTE if convolutions else NOTE
+    if isinstance(model, nn.Linear | nn.Conv2d):  # a layer on its own has no name to be set by
+        return _sparse(model).eval(), note
     sparse = copy.deepcopy(model)
-    note = NOTE
     for name, module in model.named_modules():
-        if isinstance(module, nn.Linear):
-            sparse.set_submodule(name, SparseLinear(module))
-        elif isinstance(module, nn.Conv2d):
-            sparse.set_submodule(name, SparseConv2d(module))
-            note = NOTE + CONVOLUTION_NOTE
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            sparse.set_submodule(name, _sparse(module))
     return sparse.eval(), note
+
+
+def _sparse(layer: nn.Linear | nn.Conv2d) -> nn.Module:
+    return SparseLinear(layer) if isinstance(layer, nn.Linear) else SparseConv2d(layer)
 
 
 def _bias(layer: nn.Linear | nn.Conv2d) -> Tensor:

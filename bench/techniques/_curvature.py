@@ -10,7 +10,7 @@ CHUNK = 256
 """Images that go through the model together."""
 
 
-def hessian_diagonal(model: nn.Module, inputs: Tensor) -> dict[nn.Parameter, Tensor]:
+def hessian_diagonal(model: nn.Module, inputs: Tensor) -> dict[Tensor, Tensor]:
     """h_kk = ∂²E/∂u_k² of the weights of linear and convolutional layers, each in its shape.
 
     E is the mean cross-entropy over *inputs* (n, …). The curvature of the model itself is left out
@@ -25,7 +25,7 @@ def hessian_diagonal(model: nn.Module, inputs: Tensor) -> dict[nn.Parameter, Ten
     Source: LeCun et al. 1989, equations 6 to 8: there the same sum, with the cross terms between
     hidden units left out too.
     """
-    total: dict[nn.Parameter, Tensor] = {}
+    total: dict[Tensor, Tensor] = {}
     model.eval()
     for chunk in torch.split(inputs, CHUNK):
         for weight, curvature in _of_chunk(model, chunk):
@@ -33,7 +33,7 @@ def hessian_diagonal(model: nn.Module, inputs: Tensor) -> dict[nn.Parameter, Ten
     return total
 
 
-def _of_chunk(model: nn.Module, inputs: Tensor) -> list[tuple[nn.Parameter, Tensor]]:
+def _of_chunk(model: nn.Module, inputs: Tensor) -> list[tuple[Tensor, Tensor]]:
     """The sum over *inputs*, once for each call of a layer."""
     calls: list[tuple[nn.Linear | nn.Conv2d, Tensor, Tensor]] = []
 
@@ -57,7 +57,7 @@ def _of_chunk(model: nn.Module, inputs: Tensor) -> list[tuple[nn.Parameter, Tens
         column[:, chosen] += shares[:, chosen].sqrt()
         gradients = torch.autograd.grad(logits, sums, column, retain_graph=True)
         for square, gradient in zip(squares, gradients, strict=True):
-            square += gradient.square()
+            square.add_(gradient.square())
     return [
         (layer.weight, _of_layer(layer, given.square(), square))
         for (layer, given, _), square in zip(calls, squares, strict=True)

@@ -31,9 +31,11 @@ def _fits(layer: nn.Conv2d) -> bool:
 
 
 def observed(model: nn.Module, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
-    """What the layer *name* takes and gives: (rows, in + 1) with a last column of ones; (rows, out).
+    """What the layer *name* takes, with a last column of ones, and what it gives.
 
-    A row is an image, or a place in one for a convolution.
+    Returns:
+        Tensors (rows, in + 1) and (rows, out). A row is an image, or a place in one for a
+        convolution.
     """
     found: list[tuple[Tensor, Tensor]] = []
 
@@ -49,9 +51,8 @@ def observed(model: nn.Module, name: str, images: Tensor) -> tuple[Tensor, Tenso
         handle.remove()
     inputs, outputs = found[0]
     if isinstance(layer, nn.Conv2d):
-        inputs = functional.unfold(
-            inputs, layer.kernel_size, layer.dilation, layer.padding, layer.stride
-        )  # (n, in * kernel, places)
+        places: Any = (layer.kernel_size, layer.dilation, layer.padding, layer.stride)
+        inputs = functional.unfold(inputs, *places)  # (n, in * kernel, places)
         inputs, outputs = inputs.transpose(1, 2), outputs.flatten(2).transpose(1, 2)
     inputs, outputs = inputs.flatten(0, -2), outputs.flatten(0, -2)
     return torch.cat([inputs, torch.ones(len(inputs), 1)], 1), outputs
