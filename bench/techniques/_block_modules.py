@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench.techniques._csr_modules import bias_of
 from bench.weight_form import WeightForm
 
 
@@ -29,8 +30,7 @@ class BlockSparseLinear(nn.Module):
         weight = linear.weight.detach()
         self.outputs, self.missing = len(weight), -weight.shape[1] % block
         padded = functional.pad(weight, (0, self.missing, 0, -self.outputs % block))
-        bias = weight.new_zeros(self.outputs) if linear.bias is None else linear.bias.detach()
-        self.register_buffer("bias", functional.pad(bias, (0, len(padded) - self.outputs)))
+        self.register_buffer("bias", functional.pad(bias_of(linear), (0, -self.outputs % block)))
         self._keep(padded, density, block)
         self.shape = padded.shape
         self._matrix: Tensor | None = None

@@ -167,16 +167,18 @@ def to_shared(model: nn.Module) -> tuple[nn.Module, str]:
     if shared_product() is None:
         sparse, note = to_csr(model)
         return sparse, f"{FALLBACK_NOTE}: {note}"
-    shared: nn.Module = copy.deepcopy(model)
-    note = NOTE
+    convolutions = any(isinstance(module, nn.Conv2d) for module in model.modules())
+    note = NOTE + CONVOLUTION_NOTE if convolutions else NOTE
+    if isinstance(model, nn.Linear | nn.Conv2d):  # a layer on its own has no name to be set by
+        return _shared(model).eval(), note
+    shared = copy.deepcopy(model)
     for name, module in model.named_modules():
-        layer: nn.Module | None = None
-        if isinstance(module, nn.Linear):
-            layer = SharedSparseLinear.of(module)
-        elif isinstance(module, nn.Conv2d):
-            layer, note = SharedSparseConv2d(module), NOTE + CONVOLUTION_NOTE
-        if layer is not None and name:
-            shared.set_submodule(name, layer)
-        elif layer is not None:
-            shared = layer
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            shared.set_submodule(name, _shared(module))
     return shared.eval(), note
+
+
+def _shared(layer: nn.Linear | nn.Conv2d) -> nn.Module:
+    if isinstance(layer, nn.Linear):
+        return SharedSparseLinear.of(layer)
+    return SharedSparseConv2d(layer)
