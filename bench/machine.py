@@ -38,6 +38,7 @@ class Machine:
         governor: CPU frequency governor, or None if there is none to see.
         turbo: Whether turbo is on, or None if unknown.
         python: Interpreter version.
+        last_level_cache_bytes: Of the first CPU's largest cache, as the kernel says, or None.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Machine:
     governor: str | None
     turbo: bool | None
     python: str
+    last_level_cache_bytes: int | None = None
 
 
 def fingerprint(root: Path = Path("/")) -> Machine:
@@ -73,7 +75,15 @@ def fingerprint(root: Path = Path("/")) -> Machine:
         governor=_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         turbo=_turbo(root),
         python=platform.python_version(),
+        last_level_cache_bytes=last_level_cache(root),
     )
+
+
+def last_level_cache(root: Path = Path("/")) -> int | None:
+    """Bytes of the largest cache of the first CPU, shared or not; None if the kernel is silent."""
+    sizes = (_text(path) for path in root.glob("sys/devices/system/cpu/cpu0/cache/index*/size"))
+    kib = [int(size[:-1]) for size in sizes if size and size.endswith("K") and size[:-1].isdigit()]
+    return 1024 * max(kib) if kib else None
 
 
 def _affinity() -> int:

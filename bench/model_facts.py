@@ -1,7 +1,7 @@
 """What can be known of a model without running a meter: parameters, multiplications, bytes."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +95,87 @@ def stored_bytes(model: object) -> int | None:
     return disk_bytes(tensors) if tensors else None
 
 
+def dense_bytes(model: object) -> int | None:
+    """Bytes of the dense float32 weights that a module stands for; None where they do not lie open.
+
+    Pruned weights count, and a quantized one counts four bytes: the size that compression is held
+    against.
+    """
+    known = _known_weights(model)
+    if not known:
+        return None
+    return _FLOAT32 * sum(
+        form.dense if isinstance(form, WeightForm) else form.numel() for form in known
+    )
+
+
+def bytes_moved(model: object, inputs: object) -> int | None:
+    """Bytes that a call moves at least: weights as stored, inputs, outputs, each place once.
+
+    What layers hand to each other is not in it: it may stay in a cache. A module that knows it
+    better says so in an attribute ``bytes_moved``.
+
+    Args:
+        model: A torch module; None for any other callable, and for one that does not run.
+        inputs: A tuple for positional arguments, a dict for keywords, anything else as it is.
+    """
+    known = _known_weights(model)
+    if known is None:
+        return None
+    if isinstance(said := getattr(model, "bytes_moved", None), int):
+        return said
+    torch = sys.modules["torch"]
+    arguments = inputs if isinstance(inputs, tuple) else (inputs,)
+    named: Any = inputs if isinstance(inputs, Mapping) else {}
+    run: Any = model
+    try:
+        with torch.no_grad():
+            outputs = run.eval()(**named) if named else run.eval()(*arguments)
+    except (RuntimeError, TypeError, NotImplementedError):
+        return None
+    ends = [*_tensors(named or arguments), *_tensors(outputs)]
+    places = {(end.data_ptr(), end.nbytes) for end in ends}
+    weights = sum(
+        form.bytes
+        if isinstance(form, WeightForm)
+        else sum(part.nbytes for _, part in _dense_parts("", form.detach()))
+        for form in known
+    )
+    return weights + sum(size for _, size in places)
+
+
+def _known_weights(model: object) -> "list[Tensor | WeightForm] | None":
+    """Weights and biases, each once; where a module says how it stores its weight, that instead."""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(model, torch.nn.Module):
+        return None
+    known: list[Tensor | WeightForm] = []
+    seen: set[int] = set()
+    for module in model.modules():
+        form = getattr(module, "weight_form", None)
+        own: Iterable[Any] = _own_weights(module)
+        if isinstance(form, WeightForm):
+            known.append(form)
+            own = [tensor for tensor in [getattr(module, "bias", None)] if tensor is not None]
+        new = [tensor for tensor in own if id(tensor) not in seen]
+        seen |= {id(tensor) for tensor in new}
+        known += new
+    tensors = tuple(each for each in known if not isinstance(each, WeightForm))
+    return known if _countable(model, tensors) else None
+
+
+def _tensors(value: Any) -> Iterator["Tensor"]:  # noqa: ANN401 - whatever a model takes or gives
+    torch = sys.modules["torch"]
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _tensors(each)
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from _tensors(each)
+
+
 def _macs(model: "nn.Module", inputs: object) -> int | None:
     """What `bench._macs` counts; None where the model does not run as it lies, or not under it.
 
@@ -135,14 +216,20 @@ def _weights(model: "nn.Module") -> Iterator["Tensor"]:
     """Each weight and bias once, also those that modules share."""
     seen: set[int] = set()
     for module in model.modules():
-        buffers = (b for name, b in module.named_buffers(recurse=False) if name in _WEIGHTS)
-        for tensor in (*module.parameters(recurse=False), *buffers):
+        for tensor in _own_weights(module):
             if id(tensor) not in seen:
                 seen.add(id(tensor))
                 yield tensor
 
 
+def _own_weights(module: "nn.Module") -> Iterator["Tensor"]:
+    """The weights and biases of a module itself, not of those inside it."""
+    yield from module.parameters(recurse=False)
+    yield from (b for name, b in module.named_buffers(recurse=False) if name in _WEIGHTS)
+
+
 _WEIGHTS = frozenset({"weight", "bias"})
+_FLOAT32 = 4  # bytes
 
 
 def _forms(model: "nn.Module") -> Iterator[WeightForm]:

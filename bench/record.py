@@ -41,7 +41,8 @@ class CaseRecord:
     """What one case is; it follows the case's windows and makes them count.
 
     ``case`` and ``baseline`` are ids of `bench.workload.Case`; a baseline names itself.
-    ``macs`` are multiply-accumulates per sample; ``size_bytes["nominal"]`` counts nonzero weights.
+    ``macs`` are multiply-accumulates per sample; ``size_bytes["nominal"]`` counts nonzero weights;
+    ``bytes_moved`` are weights, inputs and outputs of a call, each once, per sample.
     ``layers`` hold the fields of `bench.layer_counts.LayerCount`, of one call with its whole batch;
     they are empty in journals of before there were any, and for what is no torch module.
     """
@@ -67,6 +68,7 @@ class CaseRecord:
     note: str = ""
     device_id: str = ""
     nodeid: str = ""
+    bytes_moved: int | None = None
     layers: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -91,7 +93,8 @@ class Latency:
 class Window:
     """One measured stretch of time, with the energy that belongs to just that time.
 
-    ``role`` is baseline, variant, control, idle or warmup; ``order`` counts within the case;
+    ``role`` is baseline, variant, control, idle, warmup or training; ``order`` counts within the
+    case; variants that share a training, and cases of one variant, each have its window;
     ``observer_cpu_s`` is the CPU time that reading the meters took in it, s; ``process`` counts
     the fresh processes in which the sides ran, 0 if they ran in that of the session; ``readings``
     are all from which its energies were made, if they were to be kept.
@@ -181,6 +184,8 @@ def to_json(record: Record) -> str:
     fields.update(dataclasses.asdict(record))
     if isinstance(record, Window) and not record.readings:
         del fields["readings"]
+    if isinstance(record, CaseRecord) and record.bytes_moved is None:
+        del fields["bytes_moved"]
     if isinstance(record, CaseRecord) and not record.layers:
         del fields["layers"]
     return json.dumps(fields, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
