@@ -7,7 +7,8 @@ from typing import Any
 from bench.device import device_id
 from bench.judge import Judge
 from bench.layer_counts import layer_counts
-from bench.model_facts import facts, stored_bytes
+from bench.model_facts import bytes_moved, dense_bytes, facts, stored_bytes
+from bench.onnx_size import OnnxSizes
 from bench.record import CaseRecord
 from bench.workload import Case, Quality, Variant, baseline_of
 
@@ -20,6 +21,7 @@ def describe(
     judge: Judge,
     *,
     progress: Callable[[str], None] = lambda _: None,
+    onnx: OnnxSizes | None = None,
 ) -> CaseRecord:
     """The record of a case.
 
@@ -30,11 +32,17 @@ def describe(
         nodeid: The test that asks.
         judge: Of its quality, and of its baseline's.
         progress: Is told which seed is judged.
+        onnx: Exports models to ONNX for their size; None exports none.
     """
     known = facts(variant.model, inputs)
     disk = variant.size_disk
     if disk is None:
         disk = stored_bytes(variant.model)
+    dense, moved = dense_bytes(variant.model), bytes_moved(variant.model, inputs)
+    exported = onnx(variant.model, inputs) if onnx else None
+    shipped = dense_bytes(variant.workload.model)
+    others = {"dense": dense, "baseline": shipped, "onnx": exported}
+    sizes = {k: v for k, v in others.items() if v is not None} | dict(variant.sizes)
     quality = judge(variant, progress)
     baseline = judge(baseline_of(variant.workload), progress)
     return CaseRecord(
@@ -50,7 +58,7 @@ def describe(
         baseline=case.baseline.id,
         quality=_recorded(quality),
         baseline_quality=_recorded(baseline),
-        size_bytes={"disk": disk, "nominal": known.size_nominal, **variant.sizes},
+        size_bytes={"disk": disk, "nominal": known.size_nominal, **sizes},
         parameters=known.parameters,
         nonzero=known.nonzero,
         macs=None if known.macs is None else known.macs // case.batch,
@@ -59,6 +67,7 @@ def describe(
         note=variant.note,
         device_id=device_id(case.device),
         nodeid=nodeid,
+        bytes_moved=None if moved is None else moved // case.batch,
         layers=tuple(map(dataclasses.asdict, layer_counts(variant.model, inputs))),
     )
 

@@ -1,12 +1,13 @@
 """What a test gets as ``joules``: it measures, and it compresses. It knows no pytest."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from bench.catalogue import adopt_subject, make_variant, prepare
 from bench.result import Result
 from bench.session import Session
+from bench.stages import costed
 from bench.wanted import Wanted
 from bench.workload import Case, Loop, Quality, Variant, baseline_of
 
@@ -43,6 +44,8 @@ class Joules:
     def variant(self, technique: str, workload: str, **level: object) -> Variant:
         """What *technique* makes of *workload* at one level; made once in a session.
 
+        A measuring session meters what is trained for it, for the payback.
+
         Args:
             technique: A file in `bench/techniques/`, or ``baseline``.
             workload: A workload's name, such as ``digits-mlp``.
@@ -53,7 +56,9 @@ class Joules:
         """
         key = (technique, workload, tuple(sorted(level.items())), self.seed)
         if key not in self.variants:
-            self.variants[key] = make_variant(technique, workload, seed=self.seed, **level)
+            with costed(self.session.trainings.measure if self.session else None) as used:
+                made = make_variant(technique, workload, seed=self.seed, **level)
+            self.variants[key] = replace(made, training=tuple(used.values()))
         return self.variants[key]
 
     def judge(self, variant: Variant) -> Quality | None:

@@ -24,12 +24,14 @@ from bench.device import device_id
 from bench.instruments import Instruments, open_instruments
 from bench.judge import Judge
 from bench.measure import measure_case
+from bench.onnx_size import PROFILES, OnnxSizes
 from bench.preconditions import preconditions
 from bench.processes import measure_processes, seconds_per_case
 from bench.record import Begin, CaseRecord, Discard, End, Note, Run, Window
 from bench.result import Result
 from bench.run import Settings, new_run, open_journal
 from bench.schedule import Schedule
+from bench.training import Trainings
 from bench.workload import BASELINE, JUDGED, Case, Variant, baseline_of
 
 CONTROL_PAIRS = 4
@@ -57,13 +59,19 @@ class Session:
     _lock: BaseFileLock = field(repr=False)
     say: Callable[[str], None] = field(repr=False)
     launcher: Launcher | None = field(default=None, repr=False)
+    trainings: Trainings = field(init=False, repr=False)
     _done: dict[str, tuple[CaseRecord, tuple[Window, ...]]] = field(default_factory=dict)
     _unfinished: dict[str, records.Attempt] = field(default_factory=dict)
     _measured: set[str] = field(default_factory=set)
     _brief: set[str] = field(default_factory=set)
     _idle: list[Window] = field(default_factory=list)
     _new: bool = False
+    _onnx: OnnxSizes | None = field(init=False, repr=False)
     _judge: Judge = field(default_factory=Judge, repr=False)
+
+    def __post_init__(self) -> None:
+        self.trainings = Trainings(self.instruments)
+        self._onnx = OnnxSizes() if self.settings.profile in PROFILES else None
 
     @classmethod
     def start(
@@ -184,18 +192,24 @@ class Session:
             schedule = self.settings.schedule
             if pairs is not None:
                 schedule = dataclasses.replace(schedule, pairs=pairs, target=None)
+            described = partial(
+                describe,
+                inputs=inputs,
+                nodeid=nodeid,
+                judge=self._judge,
+                progress=progress,
+                onnx=self._onnx,
+            )
             try:
                 find_runtime(runtime)
                 if not self._has_control(variant):
-                    record = describe(
-                        shipped, case.baseline, inputs, nodeid, self._judge, progress=progress
-                    )
+                    record = described(shipped, case.baseline)
                     brief = dataclasses.replace(
                         schedule, pairs=min(CONTROL_PAIRS, schedule.pairs), target=None
                     )
                     self._measure(shipped, inputs, record, brief, progress, served=case.id)
                     self._brief.add(record.case)
-                record = describe(variant, case, inputs, nodeid, self._judge, progress=progress)
+                record = described(variant, case)
                 self._measure(variant, inputs, record, schedule, progress, served=case.id)
                 self._brief.discard(case.id)
             except Exception as error:
@@ -284,6 +298,9 @@ class Session:
                     continue
                 windows.append(block)
                 progress(f"{record.case}  pair {block.pair + 1}")
+        for window in self.trainings.of(record.case, variant.training, windows):
+            self.writer.append(window)
+            windows.append(window)
         self.writer.append(record)
         self._new = True
         self._done[record.case] = (record, tuple(windows))

@@ -82,6 +82,8 @@ class Variant:
             ``shared``, ``huffman``, ``onnx``.
         again: Makes the same variant from another seed, its workload's model included; None for
             what has no seed.
+        training: What measuring the trained stages gave that it is made of; empty where nothing
+            measured them, or nothing was trained.
     """
 
     workload: Workload
@@ -92,6 +94,7 @@ class Variant:
     note: str = ""
     sizes: Mapping[str, int] = field(default_factory=dict, compare=False)
     again: Callable[[int], "Variant"] | None = field(default=None, compare=False, repr=False)
+    training: tuple[object, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def label(self) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 import bench.meters
 from bench.compare import compare
+from bench.cover import total
 from bench.quantities import Quantity
 from bench.records import Journal, journals, read
 from bench.statistics import center
@@ -76,7 +77,11 @@ def check(journal: Journal, watts: float) -> None:
     (table,) = compare([journal])
     assert table.rows
     for row in table.rows:
-        windows = [w for w in journal.windows_of(row.case.case) if w.role != "warmup"]
+        every = journal.windows_of(row.case.case)
+        windows = [w for w in every if w.role not in {"warmup", "training"}]
+        for training in (w for w in every if w.role == "training"):
+            spent = total(training.energy, table.cover)
+            assert holds(spent, watts * training.seconds)
         own = [w for w in windows if w.role != "baseline" or row.is_baseline]
         true = sum(watts * w.seconds / w.samples for w in own) / len(own)
         assert holds(row.energy, true)

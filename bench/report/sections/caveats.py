@@ -66,7 +66,8 @@ def _machine(table: Table) -> Iterator[str]:
 
 def _noise(table: Table) -> Iterator[str]:
     cases = {row.case.case for row in table.rows}
-    flags = [f for w in table.journal.windows if w.case in cases for f in w.flags]
+    windows = [w for w in table.journal.windows if w.case in cases and w.role != "training"]
+    flags = [flag for window in windows for flag in window.flags]
     load = largest_load(flags)
     if load is not None:
         yield f"Other programs kept up to {text.significant(load, 2)} CPU busy in flagged windows."

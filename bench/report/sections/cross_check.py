@@ -13,7 +13,7 @@ def section(report: Report) -> str:
     found = [
         check
         for journal in journals
-        for check in cross_checks(window.energy for window in journal.windows)
+        for check in cross_checks(w.energy for w in journal.windows if w.role != "training")
     ]
     if not found:
         return ""

@@ -10,6 +10,7 @@ from bench.report.markdown import Report
 from bench.schedule import PAIRS_PER_PROCESS
 
 ORDER = 87
+_APART = {"warmup", "training"}
 
 
 def section(report: Report) -> str:
@@ -91,7 +92,7 @@ def _averaged(table: Table) -> str:
 def _protocol(table: Table) -> str:
     run = table.journal.run
     cases = {row.case.case for row in table.rows}
-    windows = [w for w in table.journal.windows if w.case in cases and w.role != "warmup"]
+    windows = [w for w in table.journal.windows if w.case in cases and w.role not in _APART]
     shortest = min((window.seconds for window in windows), default=0.0)
     measured = findings.is_measured(table)
     what = "of energy per sample" if measured else "of median latency"

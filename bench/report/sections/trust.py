@@ -11,6 +11,7 @@ from bench.report.blocks import bullets
 from bench.report.markdown import Report
 
 ORDER = 20
+_APART = {"warmup", "training"}
 _LOAD = re.compile(r"foreign load ([0-9.]+) CPU")
 
 
@@ -113,7 +114,7 @@ def _replication(number: int) -> str:
 
 def _windows(table: Table) -> str:
     cases = {row.case.case for row in table.rows}
-    windows = [w for w in table.journal.windows if w.case in cases and w.role != "warmup"]
+    windows = [w for w in table.journal.windows if w.case in cases and w.role not in _APART]
     discards = sum(row.discards for row in table.rows)
     flagged = [window for window in windows if window.flags]
     flags = (flag for window in flagged for flag in window.flags)
