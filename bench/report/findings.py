@@ -11,6 +11,7 @@ from bench.modelled import horowitz, total
 from bench.quantities import Absent, Quantity
 from bench.records import Journal
 from bench.report.text import escape, plain
+from bench.roofline import is_ceiling
 from bench.simulated_model import ORIGIN
 from bench.statistics import Interval, Verdict
 
@@ -63,6 +64,11 @@ def workloads(table: Table) -> list[tuple[str, list[Row]]]:
     return [(name, list(rows)) for name, rows in groupby(table.rows, lambda row: row.case.workload)]
 
 
+def compared(table: Table) -> list[tuple[str, list[Row]]]:
+    """The same without the ceilings of the roofline, which are compared with nothing."""
+    return [(name, rows) for name, rows in workloads(table) if not is_ceiling(rows[0].case)]
+
+
 def settings(rows: Iterable[Row]) -> list[tuple[tuple[str, int], list[Row]]]:
     """The rows by workload and batch: those that may be ranked against each other."""
     found: dict[tuple[str, int], list[Row]] = {}
@@ -91,6 +97,7 @@ def best(rows: Sequence[Row]) -> Row | None:
         row
         for row in rows
         if isinstance(row.energy, Quantity)
+        and not is_ceiling(row.case)
         and (row.energy_verdict is Verdict.SAVES or (row.is_baseline and holds(row)))
     ]
     kinds = {(r.energy.kind, r.energy.boundary) for r in fit if isinstance(r.energy, Quantity)}

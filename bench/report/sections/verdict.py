@@ -46,7 +46,9 @@ def _why(table: Table) -> str:
 
 def _gains(table: Table, *, energy: bool) -> str:
     """The best variant of each workload; those without any are named together."""
-    best = {name: _best(name, rows, energy=energy) for name, rows in findings.workloads(table)}
+    best = {name: _best(name, rows, energy=energy) for name, rows in findings.compared(table)}
+    if not best:
+        return "nothing was compared: no variant was timed."
     won = "; ".join(gain for gain in best.values() if gain)
     lost = [text.escape(name) for name, gain in best.items() if not gain]
     what = "saves energy" if energy else "is faster"
