@@ -111,6 +111,11 @@ def _add_report(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--grid-factor", metavar="FACTOR", help="e.g. '34gCO2e/kWh@2025:RTE'; adds carbon"
     )
     carbon.add_argument("--country", metavar="ISO", help="e.g. FRA: its factor, by codecarbon")
+    report.add_argument(
+        "--size-budget",
+        metavar="BYTES",
+        help="e.g. 100kB or 2MiB: says which variants fit, as for updates over the air",
+    )
     report.set_defaults(verb=_report)
 
 
@@ -261,6 +266,7 @@ def _measure(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from bench.records import journals, read
     from bench.report.markdown import GridFactor, parse_grid_factor
+    from bench.report.sizes import parse_bytes
     from bench.report.write import write
 
     paths = [p for each in options.results for p in (journals(each) if each.is_dir() else [each])]
@@ -278,8 +284,9 @@ def _report(options: argparse.Namespace) -> int:
         from bench.meters.codecarbon import grid_factor
 
         grid = GridFactor(*grid_factor(options.country))
+    budget = parse_bytes(options.size_budget) if options.size_budget else None
     out = options.output or Path("reports") / f"{paths[-1].stem}.md"
-    for path in write(paths, out, grid=grid):
+    for path in write(paths, out, grid=grid, size_budget=budget):
         print(f"wrote {os.path.relpath(path)}")
     return 0
 

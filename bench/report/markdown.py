@@ -59,12 +59,14 @@ class Report:
         figure: Address of the Pareto figure, relative to the page, or None if there is none.
         grid: What a kilowatt-hour emits, or None: then nothing is said of carbon.
         sweep_figure: Address of the figure of quality against size, or None.
+        size_budget: Most bytes that a model may have, or None: then nothing is said of who fits.
     """
 
     tables: tuple[Table, ...]
     figure: str | None = None
     grid: GridFactor | None = None
     sweep_figure: str | None = None
+    size_budget: int | None = None
 
 
 def page(report: Report) -> str:

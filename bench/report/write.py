@@ -16,7 +16,11 @@ from bench.statistics import Interval
 
 
 def write(
-    journals: Sequence[Path], out: Path, *, grid: GridFactor | None = None
+    journals: Sequence[Path],
+    out: Path,
+    *,
+    grid: GridFactor | None = None,
+    size_budget: int | None = None,
 ) -> tuple[Path, ...]:
     """Writes the report of some journals: the same journals give the same bytes.
 
@@ -24,6 +28,7 @@ def write(
         journals: At least one.
         out: The Markdown file; the figure (if there is one) and the CSV stand beside it.
         grid: What a kilowatt-hour emits; without it nothing is said of carbon.
+        size_budget: Most bytes that a model may have; without it nothing is said of who fits.
 
     Returns:
         The files that were written, the page first.
@@ -40,7 +45,7 @@ def write(
     figure, swept = out.with_name(f"{out.stem}.svg"), out.with_name(f"{out.stem}-size.svg")
     drawings = {figure: svg(tables), swept: sweep_svg(tables)}
     names = {path: path.name if drawing else None for path, drawing in drawings.items()}
-    report = Report(tables, names[figure], grid, names[swept])
+    report = Report(tables, names[figure], grid, names[swept], size_budget)
     texts = {out: page(report), out.with_name(f"{out.stem}.csv"): csv(tables)}
     texts |= {path: drawing for path, drawing in drawings.items() if drawing}
     out.parent.mkdir(parents=True, exist_ok=True)
