@@ -46,7 +46,7 @@ def onnx_bytes(model: object, inputs: object) -> int | None:
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(model, torch.nn.Module):
         return None
-    if any(importlib.util.find_spec(name) is None for name in _LIBRARIES):
+    if not all(map(is_installed, _LIBRARIES)):
         return None
     arguments = inputs if isinstance(inputs, tuple) else (inputs,)
     named: Any = inputs if isinstance(inputs, Mapping) else None
@@ -62,6 +62,11 @@ def onnx_bytes(model: object, inputs: object) -> int | None:
             return len(program.model_proto.SerializeToString())
         except Exception:  # noqa: BLE001 - whatever it raises: this model does not export
             return None
+
+
+def is_installed(name: str) -> bool:
+    """Whether a library can be imported; it is not imported to see."""
+    return importlib.util.find_spec(name) is not None
 
 
 @contextlib.contextmanager

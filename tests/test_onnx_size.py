@@ -1,6 +1,5 @@
 """The size of a model in ONNX: of what exports, where the libraries are, and without a sound."""
 
-import importlib.util
 import logging
 import warnings
 from types import SimpleNamespace
@@ -9,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from bench import onnx_size
 from bench.description import describe
 from bench.judge import Judge
-from bench.onnx_size import PROFILES, OnnxSizes, onnx_bytes
+from bench.onnx_size import PROFILES, OnnxSizes, is_installed, onnx_bytes
 from bench.workload import Case, Workload, baseline_of
 
 
@@ -34,7 +34,7 @@ class Exporter:
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> Exporter:
     exporter = Exporter()
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(onnx_size, "is_installed", lambda name: True)
     monkeypatch.setattr(torch.onnx, "export", exporter)
     return exporter
 
@@ -69,12 +69,15 @@ def test_a_model_that_does_not_export_has_none_and_nobody_hears_of_it_either(
 def test_without_the_libraries_nothing_is_exported(
     installed: Exporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "onnxscript" else object()
-    )
+    monkeypatch.setattr(onnx_size, "is_installed", lambda name: name != "onnxscript")
 
     assert onnx_bytes(torch.nn.Linear(2, 2), torch.rand(1, 2)) is None
     assert installed.asked == []
+
+
+def test_a_library_is_installed_if_it_can_be_found() -> None:
+    assert is_installed("torch")
+    assert not is_installed("no_such_library_of_ours")
 
 
 def test_a_callable_that_is_no_module_is_not_exported(installed: Exporter) -> None:
