@@ -21,9 +21,9 @@ _FREE = (
     "_adaptive_avg_pool2d _log_softmax _native_batch_norm_legit "
     "_native_batch_norm_legit_no_training _safe_softmax _softmax _to_copy _unsafe_view amax amin "
     "any arange argmax avg_pool2d cat constant_pad_nd copy_ cumsum empty embedding fill_ full "
-    "full_like gather im2col index index_select max max_pool2d_with_indices mean min "
-    "native_batch_norm native_group_norm native_layer_norm ones scalar_tensor stack sum topk "
-    "upsample_bilinear2d upsample_nearest2d zeros zeros_like"
+    "full_like gather im2col index index_add_ index_select max max_pool2d_with_indices mean min "
+    "native_batch_norm native_group_norm native_layer_norm ones repeat scalar_tensor stack sum "
+    "topk upsample_bilinear2d upsample_nearest2d zeros zeros_like"
 )
 
 
@@ -99,7 +99,7 @@ def _formulas() -> dict[Any, Formula]:
 
 def _stored(matrix: Tensor) -> int:
     """Elements that a kernel multiplies: all of a dense matrix, the stored ones of a sparse one."""
-    return matrix.values().numel() if matrix.layout is torch.sparse_csr else matrix.numel()
+    return matrix.numel() if matrix.layout is torch.strided else matrix.values().numel()
 
 
 def _matrix_vector(matrix: Tensor, _vector: Tensor, **_: object) -> int:
