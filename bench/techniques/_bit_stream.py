@@ -130,7 +130,7 @@ def unpack_huffman(stream: Bytes, lengths: Ints, count: int) -> tuple[Ints, int]
         symbols[done : done + len(starts)] = symbol_of[window[starts]]
         done += len(starts)
     if done < count or place > bits:
-        raise DecodeError(f"found the end after {done} codes, wanted {count}")
+        raise DecodeError(f"found {bits} bits, too few for {count} codes")
     return symbols, -(-place // 8)
 
 
