@@ -3,6 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bench.discover import Plugin, plugins
@@ -23,11 +24,18 @@ def _named(folder: str, required: str, what: str, name: str) -> Plugin:
 def make_workload(name: str, seed: int) -> Workload:
     """The workload *name*, loaded or trained once in a process.
 
+    Args:
+        name: Such as ``digits-mlp``; what follows a colon says which of a family, as in
+            ``layer:alexnet-fc6``.
+        seed: Of its weights.
+
     Raises:
         ValueError: No workload has that name; the message lists those that exist.
     """
-    workload: Workload = _named("bench.workloads", "load", "workload", name).target(seed=seed)
-    return workload
+    family, _, which = name.partition(":")
+    load = _named("bench.workloads", "load", "workload", family).target
+    workload: Workload = load(seed=seed, which=which) if which else load(seed=seed)
+    return replace(workload, again=lambda other: make_workload(name, other))
 
 
 def make_variant(technique: str, workload: str, *, seed: int = 0, **level: object) -> Variant:
@@ -42,7 +50,9 @@ def make_variant(technique: str, workload: str, *, seed: int = 0, **level: objec
         return baseline_of(shipped)
     plugin = _named("bench.techniques", "apply", "technique", technique)
     variant: Variant = plugin.target(shipped, seed=seed, **level)
-    return variant
+    return replace(
+        variant, again=lambda other: make_variant(technique, workload, seed=other, **level)
+    )
 
 
 def find_runtime(name: str) -> Plugin:

@@ -1,31 +1,14 @@
 """What a case is, as its record says it: its size, its quality, and what surrounds it."""
 
 import dataclasses
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 from bench.device import device_id
+from bench.judge import Judge
 from bench.model_facts import facts, stored_bytes
 from bench.record import CaseRecord
 from bench.workload import Case, Quality, Variant, baseline_of
-
-
-@dataclass
-class Judge:
-    """Judges the quality of variants, each once in a session: it does not depend on the batch."""
-
-    _judged: list[tuple[Variant, Quality]] = field(default_factory=list)
-
-    def __call__(self, variant: Variant) -> Quality | None:
-        """A variant's quality; None if its workload has nothing to judge by."""
-        if variant.workload.quality is None:
-            return None
-        for known, quality in self._judged:
-            if known.model is variant.model and known.workload.name == variant.workload.name:
-                return quality
-        quality = variant.workload.quality(variant.model)
-        self._judged.append((variant, quality))
-        return quality
 
 
 def describe(
@@ -34,6 +17,8 @@ def describe(
     inputs: Any,  # noqa: ANN401 - a model's input may be anything
     nodeid: str,
     judge: Judge,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> CaseRecord:
     """The record of a case.
 
@@ -43,13 +28,14 @@ def describe(
         inputs: What it is called with.
         nodeid: The test that asks.
         judge: Of its quality, and of its baseline's.
+        progress: Is told which seed is judged.
     """
     known = facts(variant.model, inputs)
     disk = variant.size_disk
     if disk is None:
         disk = stored_bytes(variant.model)
-    quality = judge(variant)
-    baseline = judge(baseline_of(variant.workload))
+    quality = judge(variant, progress)
+    baseline = judge(baseline_of(variant.workload), progress)
     return CaseRecord(
         case=case.id,
         workload=case.workload,
@@ -61,9 +47,9 @@ def describe(
         threads=variant.workload.threads,
         dtype=known.dtype,
         baseline=case.baseline.id,
-        quality=dataclasses.asdict(quality) if quality else None,
-        baseline_quality=dataclasses.asdict(baseline) if baseline else None,
-        size_bytes={"disk": disk, "nominal": known.size_nominal},
+        quality=_recorded(quality),
+        baseline_quality=_recorded(baseline),
+        size_bytes={"disk": disk, "nominal": known.size_nominal, **variant.sizes},
         parameters=known.parameters,
         nonzero=known.nonzero,
         macs=None if known.macs is None else known.macs // case.batch,
@@ -73,3 +59,11 @@ def describe(
         device_id=device_id(case.device),
         nodeid=nodeid,
     )
+
+
+def _recorded(quality: Quality | None) -> dict[str, Any] | None:
+    """A quality as its record; what several seeds gave only where there are several."""
+    if quality is None:
+        return None
+    fields = dataclasses.asdict(quality)
+    return fields if quality.seeds else {k: v for k, v in fields.items() if v != ()}

@@ -15,6 +15,7 @@ HELP: Mapping[str, tuple[str, str]] = {
     "require": ("", "'measured': refuse to start where no instrument can be read."),
     "results": ("results", "Where journals go; reports go beside it. Default: results."),
     "seed": ("0", "Orders the blocks and seeds the techniques. Default: 0."),
+    "seeds": ("5", "Seeds over which the quality of a variant is judged. Default: 5."),
     "processes": ("0", "Fresh processes in which each side runs. Default: 0, in this one."),
 }
 """By name: the default, and the help."""
@@ -47,6 +48,9 @@ def settings(
     seed = given("seed")
     if not seed.lstrip("-").isdigit():
         raise ValueError(f"--joules-seed={seed}: give a whole number")
+    seeds = given("seeds")
+    if not seeds.isdecimal() or int(seeds) < 1:
+        raise ValueError(f"--joules-seeds={seeds}: give a whole number, 1 or more")
     return Settings(
         profile=profile,
         schedule=PROFILES[profile],
@@ -59,7 +63,28 @@ def settings(
         require_measured=require == "measured",
         command=command,
         processes=processes(given("processes")),
+        seeds=int(seeds),
     )
+
+
+PROFILES = ("quick", "nightly", "full")
+"""By length; a profile of a user's own counts as the shortest."""
+
+
+def reaches(profile: str, least: str | None) -> bool:
+    """Whether a session of *profile* runs what is marked for *least* and longer ones.
+
+    Raises:
+        ValueError: *least* is none of them.
+
+    >>> reaches("quick", "full"), reaches("full", "nightly"), reaches("mine", None)
+    (False, True, True)
+    """
+    if least is None:
+        return True
+    if least not in PROFILES:
+        raise ValueError(f"profile is {least!r}, wanted one of {', '.join(PROFILES)}; choose one")
+    return profile in PROFILES[PROFILES.index(least) :]
 
 
 def processes(text: str, platform: str = sys.platform) -> int:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 FIXTURE = "joules"
 EXIT_CANNOT_MEASURE = 10
 _MARKER = (
-    "joules(unit=None, pairs=None): unit of one sample, such as 'image'; pairs of blocks to measure"
+    "joules(unit=None, pairs=None, profile=None): unit of one sample, such as 'image'; pairs of "
+    "blocks to measure; the least profile that runs it, such as 'full'"
 )
 
 
@@ -122,10 +123,19 @@ class _State:
             config.hook.pytest_deselected(items=others)
         if not any(_uses_joules(item) for item in items):
             return
+        self._leave_to_longer_profiles(config, items)
         from bench import pytest_bridge
 
         if pytest_bridge.is_active(config):
             pytest_bridge.adopt(items, FIXTURE)
+
+    def _leave_to_longer_profiles(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Deselects the tests that are marked for a longer profile than that of this session."""
+        profile = _option(config, "profile")
+        left = [item for item in items if not _reaches(profile, item)]
+        if left:
+            items[:] = [item for item in items if item not in left]
+            config.hook.pytest_deselected(items=left)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Opens the measuring session once it is known that there is something to measure."""
@@ -310,17 +320,38 @@ def _relative(path: Path, config: pytest.Config) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
+def _said(node: pytest.Item) -> dict[str, Any]:
+    """What the markers of a test say; of two that speak of one thing, the closer."""
+    said: dict[str, Any] = {}
+    for marker in reversed(list(node.iter_markers(FIXTURE))):
+        said |= marker.kwargs
+    return said
+
+
 def _marked(node: pytest.Item) -> Mapping[str, Any]:
-    """What the marker of a test says.
+    """What the markers of a test say.
 
     Raises:
-        UsageError: It says something that the marker does not have.
+        UsageError: They say something that the marker does not have.
     """
-    marker = node.get_closest_marker(FIXTURE)
-    said: Mapping[str, Any] = marker.kwargs if marker else {}
-    if unknown := sorted(set(said) - {"unit", "pairs"}):
+    said = _said(node)
+    if unknown := sorted(set(said) - {"unit", "pairs", "profile"}):
         raise pytest.UsageError(f"@pytest.mark.joules has no {unknown[0]}; it is {_MARKER}")
     return said
+
+
+def _reaches(profile: str, item: pytest.Item) -> bool:
+    """Whether a session of *profile* runs a test.
+
+    Raises:
+        UsageError: Its marker names a profile that is none.
+    """
+    from bench.options import reaches
+
+    try:
+        return reaches(profile, _said(item).get("profile"))
+    except ValueError as error:
+        raise pytest.UsageError(f"@pytest.mark.joules of {item.nodeid}: {error}") from error
 
 
 @pytest.fixture

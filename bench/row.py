@@ -5,8 +5,9 @@ energy and an estimate of the same case are two numbers, and only the first one 
 """
 
 import statistics as stdlib_statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bench import average
 from bench.meter import Channel
@@ -14,7 +15,7 @@ from bench.pairs import energy_ratio, pairs_of, time_ratio
 from bench.quantities import Absent, Quantity
 from bench.record import CaseRecord, Window
 from bench.records import Journal
-from bench.statistics import Interval, Verdict, half_width
+from bench.statistics import Interval, Verdict, half_width, seed_interval
 from bench.uncertainty import Budget
 
 
@@ -70,7 +71,9 @@ class Row:
         latency_p50_s: Median over the windows of their median latency per call, s.
         latency_p99_s: Median over the windows of their 99th percentile, s.
         power: Mean power of an instrument, W, or `Absent`.
+        quality: Mean over the seeds with its interval; None where it was judged once.
         quality_change: Quality minus the baseline's, or None.
+        quality_change_interval: The same with its interval, seed by seed; None for one seed.
         windows: How many windows of the case itself.
         discards: How many blocks were thrown away.
         flagged: How many of its windows carry a flag.
@@ -88,7 +91,9 @@ class Row:
     latency_p50_s: float | None
     latency_p99_s: float | None
     power: Quantity | Absent
+    quality: Interval | None
     quality_change: float | None
+    quality_change_interval: Interval | None
     windows: int
     discards: int
     flagged: int
@@ -159,7 +164,9 @@ def row_of(
         latency_p50_s=_median([w.latency_s.p50 for w in own if w.latency_s]),
         latency_p99_s=_median([w.latency_s.p99 for w in own if w.latency_s]),
         power=power.quantity,
+        quality=seed_interval(_values(case.quality)),
         quality_change=_quality_change(case),
+        quality_change_interval=seed_interval(_changes(case)),
         windows=len(own),
         discards=sum(discard.case == case.case for discard in journal.discards),
         flagged=sum(bool(window.flags) for window in own),
@@ -188,3 +195,16 @@ def _quality_change(case: CaseRecord) -> float | None:
         return None
     value, before = case.quality["value"], case.baseline_quality["value"]
     return None if value is None or before is None else float(value) - float(before)
+
+
+def _values(quality: Mapping[str, Any] | None) -> list[float]:
+    """The quality of each seed, if it was judged over several."""
+    return [float(value) for value in (quality or {}).get("values", ())]
+
+
+def _changes(case: CaseRecord) -> list[float]:
+    """Each seed's quality minus that of the same seed's baseline."""
+    own, before = _values(case.quality), _values(case.baseline_quality)
+    if len(own) != len(before):
+        return []
+    return [value - shipped for value, shipped in zip(own, before, strict=True)]

@@ -45,6 +45,7 @@ class Settings:
         raw: Keep the raw readings of every window in the journal.
         command: What the user typed.
         processes: Fresh processes in which each side runs; 0 for that of the session.
+        seeds: Seeds over which the quality of variants is judged.
     """
 
     profile: str
@@ -58,6 +59,7 @@ class Settings:
     raw: bool = False
     command: str = field(default_factory=lambda: shlex.join(sys.argv))
     processes: int = 0
+    seeds: int = 1
 
     def as_record(self) -> dict[str, Any]:
         """The settings that shape the numbers, for the journal."""
@@ -68,6 +70,7 @@ class Settings:
             "meters": meters,
             "device": self.device,
             "processes": self.processes,
+            "seeds": self.seeds,
         }
 
 
@@ -118,11 +121,14 @@ def open_journal(settings: Settings, run: Run, say: Callable[[str], None]) -> re
     return records.JournalWriter.create(settings.results, run)
 
 
+_EARLIER = {"processes": 0, "seeds": 1}
+
+
 def _require_same(old: Run, new: Run, path: Path) -> None:
     for what, found, wanted in (
         ("machine", new.machine["id"], old.machine["id"]),
-        # journals of before there were fresh processes say nothing of them
-        ("settings", {"processes": 0, **new.settings}, {"processes": 0, **old.settings}),
+        # journals of before there were fresh processes and several seeds say nothing of them
+        ("settings", _EARLIER | dict(new.settings), _EARLIER | dict(old.settings)),
         ("seed", new.seed, old.seed),
         ("git revision", new.git, old.git),
         ("packages", new.packages, old.packages),

@@ -19,9 +19,10 @@ from bench.catalogue import find_runtime, prepare
 from bench.child import Launcher
 from bench.compare import Row, compare
 from bench.cover import cover
-from bench.description import Judge, describe
+from bench.description import describe
 from bench.device import device_id
 from bench.instruments import Instruments, open_instruments
+from bench.judge import Judge
 from bench.measure import measure_case
 from bench.preconditions import preconditions
 from bench.processes import measure_processes, seconds_per_case
@@ -103,6 +104,7 @@ class Session:
             writer = open_journal(settings, run, say)
             undo.callback(writer.close)
             session = cls(settings, instruments, run, writer, lock, say, launcher)
+            session._judge = Judge(settings.seed, settings.seeds)
             session._take_up()
             if not session._idle:
                 session._measure_idle()
@@ -185,13 +187,15 @@ class Session:
             try:
                 find_runtime(runtime)
                 if not self._has_control(variant):
-                    record = describe(shipped, case.baseline, inputs, nodeid, self._judge)
+                    record = describe(
+                        shipped, case.baseline, inputs, nodeid, self._judge, progress=progress
+                    )
                     brief = dataclasses.replace(
                         schedule, pairs=min(CONTROL_PAIRS, schedule.pairs), target=None
                     )
                     self._measure(shipped, inputs, record, brief, progress, served=case.id)
                     self._brief.add(record.case)
-                record = describe(variant, case, inputs, nodeid, self._judge)
+                record = describe(variant, case, inputs, nodeid, self._judge, progress=progress)
                 self._measure(variant, inputs, record, schedule, progress, served=case.id)
                 self._brief.discard(case.id)
             except Exception as error:

@@ -111,6 +111,21 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
     return Interval(mean, mean - half, mean + half, len(values))
 
 
+def seed_interval(values: Sequence[float]) -> Interval | None:
+    """The mean of what several seeds gave, with its t interval; None for fewer than two.
+
+    Seeds are independent by their making: no correlation is looked for.
+
+    >>> seed_interval([0.5, 0.5])
+    Interval(value=0.5, low=0.5, high=0.5, n=2)
+    """
+    if len(values) < 2:  # noqa: PLR2004 - a spread needs two
+        return None
+    count, mean = len(values), math.fsum(values) / len(values)
+    half = t_quantile(0.95, count - 1) * standard_deviation(values) / math.sqrt(count)
+    return Interval(mean, mean - half, mean + half, count)
+
+
 def mean_spread(
     values: Sequence[float],
     correlation: float = 0.0,

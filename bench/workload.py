@@ -1,7 +1,7 @@
 """What is measured: a workload, a variant of it, and the case that a row of a table stands for."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +20,16 @@ class Quality:
         value: Share between 0 and 1, or the metric's own unit.
         n: Number of samples it rests on.
         target: Least value that counts, or None if the workload sets none.
+        values: Of each seed, if there are several: *value* and *target* are then means.
+        seeds: Which ones.
     """
 
     metric: str
     value: float
     n: int
     target: float | None = None
+    values: tuple[float, ...] = ()
+    seeds: tuple[int, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -46,6 +50,7 @@ class Workload:
         threads: CPU threads that every variant of it runs on.
         version: Hash of what makes it: data, architecture, seed. Another version, another history.
         context: What techniques may need besides: training data, a training function.
+        again: Makes the same workload from another seed; None for what has no seed.
     """
 
     name: str
@@ -56,6 +61,7 @@ class Workload:
     threads: int = 1
     version: str = ""
     context: Any = field(default=None, compare=False, repr=False)
+    again: Callable[[int], "Workload"] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,10 @@ class Variant:
         model: What runs; a fresh object that shares nothing with the baseline's.
         size_disk: Bytes of its weights as stored, or None if unknown.
         note: What the reader of its row should know, such as ``masked: dense kernel``.
+        sizes: Bytes of its weights in other forms of storage, by their names: ``dense``, ``csr``,
+            ``shared``, ``huffman``, ``onnx``.
+        again: Makes the same variant from another seed, its workload's model included; None for
+            what has no seed.
     """
 
     workload: Workload
@@ -77,6 +87,8 @@ class Variant:
     model: Callable[..., Any]
     size_disk: int | None = None
     note: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict, compare=False)
+    again: Callable[[int], "Variant"] | None = field(default=None, compare=False, repr=False)
 
     @property
     def label(self) -> str:
@@ -87,7 +99,9 @@ class Variant:
 
 def baseline_of(workload: Workload) -> Variant:
     """The workload as shipped, as a variant."""
-    return Variant(workload, BASELINE, (), workload.model)
+    other = workload.again
+    again = None if other is None else (lambda seed: baseline_of(other(seed)))
+    return Variant(workload, BASELINE, (), workload.model, again=again)
 
 
 def level(**parameters: object) -> Level:

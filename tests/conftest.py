@@ -33,7 +33,9 @@ def _loaded() -> None:
 @pytest.fixture
 def project(pytester: pytest.Pytester, _loaded: None) -> pytest.Pytester:
     """A user's project with one profile more: as short as the loop allows."""
-    pytester.makeini("[pytest]\njoules_profile = tiny\nfilterwarnings =\n    error\n")
+    pytester.makeini(
+        "[pytest]\njoules_profile = tiny\njoules_seeds = 1\nfilterwarnings =\n    error\n"
+    )
     pytester.makeconftest(
         """
         from bench.schedule import PROFILES, Schedule

@@ -11,6 +11,8 @@ ROOT = Path(bench.__file__).parent
 FLOORS = {
     "quantities": 0,
     "children": 0,
+    "stages": 0,
+    "weight_form": 0,
     "wire": 0,
     "machine": 0,
     "guard": 0,
@@ -39,6 +41,7 @@ FLOORS = {
     "run": 3,
     "result": 3,
     "description": 3,
+    "judge": 3,
     "options": 3,
     "plan": 3,
     "catalogue": 3,

@@ -687,3 +687,48 @@ def test_a_smoke_run_of_a_plain_callable_loads_no_torch(project: pytest.Pytester
     )
 
     project.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+LEVELS = """
+    import pytest
+
+    def work():
+        sum(range(2000))
+
+    @pytest.mark.joules(unit="call")
+    @pytest.mark.parametrize(
+        "which",
+        [
+            pytest.param("short", marks=pytest.mark.joules(pairs=2)),
+            pytest.param("long", marks=pytest.mark.joules(profile="full")),
+        ],
+    )
+    def test_of(joules, which):
+        joules(work)
+"""
+
+
+@pytest.mark.parametrize(("profile", "run"), [("quick", 1), ("nightly", 1), ("full", 2)])
+def test_a_test_marked_for_a_profile_runs_in_that_one_and_longer_ones(
+    project: pytest.Pytester, profile: str, run: int
+) -> None:
+    project.makepyfile(test_levels=LEVELS)
+    outcome = project.runpytest_inprocess(f"--joules-profile={profile}", "-p", "no:cacheprovider")
+    outcome.assert_outcomes(passed=run, deselected=2 - run)
+
+
+def test_a_marker_that_names_no_profile_is_refused_with_the_profiles(
+    project: pytest.Pytester,
+) -> None:
+    project.makepyfile(test_levels=LEVELS.replace('"full"', '"whole"'))
+    outcome = project.runpytest_inprocess("-p", "no:cacheprovider")
+    assert outcome.ret == pytest.ExitCode.USAGE_ERROR
+    outcome.stderr.fnmatch_lines(["*profile is 'whole', wanted one of quick, nightly, full*"])
+
+
+def test_markers_of_a_test_and_of_its_parameter_both_count(project: pytest.Pytester) -> None:
+    project.makepyfile(test_levels=LEVELS)
+    outcome = project.runpytest_inprocess("--benchmark", "-p", "no:cacheprovider", "-k", "short")
+    assert outcome.ret == 0
+    (journal,) = (project.path / "results").glob("*.jsonl")
+    assert '"unit":"call"' in journal.read_text()

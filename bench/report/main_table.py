@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bench.compare import Row, Table
 from bench.quantities import Absent, Quantity
 from bench.report import blocks, findings, text
+from bench.statistics import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,9 @@ def _caption(name: str, rows: Sequence[Row]) -> str:
     target = quality.get("target")
     wanted = "no target" if target is None else f"target ≥ {_level(target, share=share)}"
     count = f", n = {text.fixed(quality['n'], 0)}" if quality.get("n") else ""
-    return f"**{text.escape(name)}** · {text.escape(quality['metric'])} ({wanted}{count})"
+    seeds = quality.get("seeds", ())
+    over = f", mean of {len(seeds)} seeds ± 95 %" if seeds else ""
+    return f"**{text.escape(name)}** · {text.escape(quality['metric'])} ({wanted}{count}{over})"
 
 
 def _level(value: float, *, share: bool) -> str:
@@ -106,15 +109,29 @@ def _quality(rows: Sequence[Row]) -> list[Column]:
 
 
 def quality(row: Row, *, share: bool) -> str:
-    """A row's quality with its change: ``97.2 (−0.2)``, in per cent and points for a *share*."""
+    """A row's quality with its change: ``97.2 (−0.2)``, in per cent and points for a *share*.
+
+    Where several seeds were judged both carry the half-width of their intervals:
+    ``97.2 ± 0.4 (−0.2 ± 0.3)``.
+    """
     value = row.case.quality["value"] if row.case.quality else None
     if value is None:
         return "—"
     shown = text.fixed(100 * value, 1) if share else text.significant(value, 4)
+    shown += half_of(row.quality, share=share)
     if row.is_baseline or row.quality_change is None:
         return shown
     change = 100 * row.quality_change if share else row.quality_change
-    return f"{shown} ({text.signed(change, 1 if share else 3)})"
+    half = half_of(row.quality_change_interval, share=share)
+    return f"{shown} ({text.signed(change, 1 if share else 3)}{half})"
+
+
+def half_of(interval: Interval | None, *, share: bool) -> str:
+    """`` ± half`` of an interval over seeds; nothing if there is none."""
+    if interval is None:
+        return ""
+    half = (interval.high - interval.low) / 2
+    return f" ± {text.fixed(100 * half, 1) if share else text.significant(half, 2)}"
 
 
 def _time(rows: Sequence[Row], unit: str) -> list[Column]:

@@ -102,7 +102,9 @@ def _point(table: Table, row: Row, *, energy: bool) -> Point | None:
         return None
     value = float(row.case.quality["value"])
     bounds = (value, value)
-    if findings.is_share(row) and row.case.quality.get("n"):
+    if row.quality:
+        bounds = (row.quality.low, row.quality.high)
+    elif findings.is_share(row) and row.case.quality.get("n"):
         bounds = wilson(value, row.case.quality["n"])
     label = findings.short_label(row, table.rows)
     return Point(

@@ -108,8 +108,8 @@ def _quantities(row: Row) -> list[dict[str, Any]]:
         "throughput": row.throughput,
         "latency_p50": row.latency_p50_s,
         "latency_p99": row.latency_p99_s,
-        "quality": row.case.quality["value"] if row.case.quality else None,
-        "quality_change": row.quality_change,
+        "quality": row.quality or (row.case.quality["value"] if row.case.quality else None),
+        "quality_change": row.quality_change_interval or row.quality_change,
         "size_disk": row.case.size_bytes.get("disk"),
     }
     units = {"throughput": "sample/s", "latency_p50": "s", "latency_p99": "s", "size_disk": "byte"}

@@ -11,10 +11,11 @@ class Trainable(Protocol):
     """The context of a workload that can be trained.
 
     ``train_inputs`` (n, …) and ``train_labels`` (n,) are tensors. ``build(widths, seed=…)`` gives a
-    fresh model. ``train(model, seed=…, epochs=…, loss=…, after_step=…)`` trains one in place:
-    ``loss(logits, rows)`` may stand in for the workload's own, and ``after_step()`` follows each
-    step of the optimizer. ``epochs`` is the length of the baseline's training, ``student`` the
-    widths of a small model.
+    fresh model. ``train(model, seed=…, epochs=…, loss=…, after_step=…, rate=…, rows=…)`` trains
+    one in place: ``loss(logits, rows)`` may stand in for the workload's own, ``after_step()``
+    follows each step of the optimizer, ``rate`` is the peak learning rate if it is another than the
+    baseline's, ``rows`` are the training rows to use if not all. ``epochs`` is the length of the
+    baseline's training, ``widths`` those of its model, ``student`` the widths of a small one.
     """
 
     train_inputs: Any
@@ -22,6 +23,7 @@ class Trainable(Protocol):
     build: Callable[..., Any]
     train: Callable[..., None]
     epochs: int
+    widths: tuple[int, ...]
     student: tuple[int, ...]
 
 

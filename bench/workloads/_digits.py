@@ -8,6 +8,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ TOLERANCE = 0.01
 """A variant may lose one point of accuracy."""
 
 TEST_IMAGES = 540
+SIDE = 8
+"""Pixels of a side of the original images."""
+
 SPLIT_SEED = 0
 RECIPE = {"batch": 32, "rate": 2e-3, "weight_decay": 0.05, "label_smoothing": 0.1}
 
@@ -50,6 +54,7 @@ class Context:
         build: Gives a fresh, seeded model for a tuple of widths.
         train: Trains a model in place; see `train`.
         epochs: Epochs of the baseline's training.
+        widths: Widths of the baseline.
         student: Widths of the student of distillation.
     """
 
@@ -58,12 +63,16 @@ class Context:
     build: Callable[..., "nn.Module"]
     train: Callable[..., None]
     epochs: int
+    widths: tuple[int, ...]
     student: tuple[int, ...]
 
 
 @functools.cache
 def digits(shape: tuple[int, ...]) -> Digits:
-    """The images, each of *shape*, in a split that is the same everywhere and for every seed."""
+    """The images, each of *shape*, in a split that is the same everywhere and for every seed.
+
+    A shape of more pixels than 64 takes them bilinearly interpolated to a square of that many.
+    """
     import torch
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -72,9 +81,21 @@ def digits(shape: tuple[int, ...]) -> Digits:
     parts = train_test_split(
         pixels / 16, labels, test_size=TEST_IMAGES, stratify=labels, random_state=SPLIT_SEED
     )
-    images = [torch.tensor(part, dtype=torch.float32).reshape(-1, *shape) for part in parts[:2]]
+    images = [_scaled(torch.tensor(part, dtype=torch.float32), shape) for part in parts[:2]]
     answers = [torch.tensor(part, dtype=torch.int64) for part in parts[2:]]
     return Digits(images[0], answers[0], images[1], answers[1])
+
+
+def _scaled(pixels: "Tensor", shape: tuple[int, ...]) -> "Tensor":
+    """Images (n, 64) as (n, *shape), larger if *shape* has more pixels."""
+    from torch.nn import functional
+
+    side = math.isqrt(math.prod(shape))
+    if side == SIDE:
+        return pixels.reshape(-1, *shape)
+    images = pixels.reshape(-1, 1, SIDE, SIDE)
+    larger = functional.interpolate(images, (side, side), mode="bilinear", align_corners=False)
+    return larger.reshape(-1, *shape)
 
 
 @contextlib.contextmanager
@@ -100,6 +121,8 @@ def train(
     epochs: int,
     loss: Loss | None = None,
     after_step: Callable[[], None] | None = None,
+    rate: float | None = None,
+    rows: "Tensor | None" = None,
 ) -> None:
     """Trains *model* in place; the same arguments give the same bits on the same machine.
 
@@ -110,28 +133,29 @@ def train(
         epochs: Passes over the training images.
         loss: Stands in for cross-entropy with label smoothing, such as distillation's.
         after_step: Runs after each step of the optimizer, such as to keep pruned weights zero.
+        rate: Peak learning rate; the baseline's if None.
+        rows: Rows (n,) of the training images to use; all if None.
     """
     import torch
 
-    def cross_entropy(logits: "Tensor", rows: "Tensor") -> "Tensor":
+    def cross_entropy(logits: "Tensor", chosen: "Tensor") -> "Tensor":
         return torch.nn.functional.cross_entropy(
-            logits, data.train_labels[rows], label_smoothing=RECIPE["label_smoothing"]
+            logits, data.train_labels[chosen], label_smoothing=RECIPE["label_smoothing"]
         )
 
     objective = loss or cross_entropy
-    batch, count = int(RECIPE["batch"]), len(data.train_inputs)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=RECIPE["rate"], weight_decay=RECIPE["weight_decay"]
-    )
+    used = torch.arange(len(data.train_inputs)) if rows is None else rows  # (used,)
+    batch, peak = int(RECIPE["batch"]), RECIPE["rate"] if rate is None else rate
+    optimizer = torch.optim.AdamW(model.parameters(), lr=peak, weight_decay=RECIPE["weight_decay"])
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=RECIPE["rate"], total_steps=epochs * -(-count // batch)
+        optimizer, max_lr=peak, total_steps=epochs * -(-len(used) // batch)
     )
     model.train()
     with seeded(seed):
         for _ in range(epochs):
-            for rows in torch.split(torch.randperm(count), batch):
+            for chosen in torch.split(used[torch.randperm(len(used))], batch):
                 optimizer.zero_grad()
-                torch.autograd.backward(objective(model(data.train_inputs[rows]), rows))
+                torch.autograd.backward(objective(model(data.train_inputs[chosen]), chosen))
                 optimizer.step()
                 schedule.step()
                 if after_step is not None:
@@ -209,6 +233,7 @@ def digits_workload(
         build,
         functools.partial(train, data=data),
         epochs,
+        widths,
         student,
     )
     return Workload(

@@ -4,18 +4,19 @@ from torch import nn
 
 
 class LeNet300100(nn.Sequential):
-    """Two hidden layers, fully connected, on 64 pixels: (n, 64) to logits (n, 10).
+    """Two hidden layers, fully connected: (n, pixels) to logits (n, 10).
 
     Args:
         widths: Units of the hidden layers.
+        pixels: Of an image: 64, or 784 for those of 28×28.
 
     Source: LeCun et al. 1998, "Gradient-Based Learning Applied to Document Recognition".
     """
 
-    def __init__(self, widths: tuple[int, ...] = (300, 100)) -> None:
+    def __init__(self, widths: tuple[int, ...] = (300, 100), pixels: int = 64) -> None:
         first, second = widths
         super().__init__(
-            nn.Linear(64, first),
+            nn.Linear(pixels, first),
             nn.ReLU(),
             nn.Linear(first, second),
             nn.ReLU(),

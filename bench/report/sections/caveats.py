@@ -37,7 +37,15 @@ def _caveats(table: Table) -> Iterator[str]:
     }
     if counts:
         n = " or ".join(text.count(count) for count in sorted(counts))
-        yield f"Quality comes from the workload's own function on {n} samples."
+        seeds = max(
+            len(row.case.quality.get("seeds", ())) for row in table.rows if row.case.quality
+        )
+        over = (
+            f", as the mean of models from {seeds} seeds; the timed one is that of the first"
+            if seeds
+            else ""
+        )
+        yield f"Quality comes from the workload's own function on {n} samples{over}."
 
 
 def _machine(table: Table) -> Iterator[str]:

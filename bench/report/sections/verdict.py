@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bench.compare import Row, Table
 from bench.report import findings, text
 from bench.report.blocks import sentence_list
+from bench.report.main_table import half_of
 from bench.report.markdown import Report
 from bench.statistics import Verdict, pairs_to_decide
 
@@ -81,9 +82,11 @@ def _change(row: Row) -> str:
     if row.quality_change is None or row.case.quality is None:
         return "; quality not judged"
     metric = text.escape(row.case.quality["metric"])
-    if findings.is_share(row):
-        return f"; {metric} {text.signed(100 * row.quality_change)} pt"
-    return f"; {metric} {text.signed(row.quality_change, 3)}"
+    share = findings.is_share(row)
+    half = half_of(row.quality_change_interval, share=share)
+    if share:
+        return f"; {metric} {text.signed(100 * row.quality_change)}{half} pt"
+    return f"; {metric} {text.signed(row.quality_change, 3)}{half}"
 
 
 def _others(table: Table, *, energy: bool) -> list[str]:
