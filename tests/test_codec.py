@@ -158,6 +158,14 @@ def test_size_is_what_the_formula_of_the_paper_says() -> None:
     assert abs(len(content) - (bits / 8 + 4 * 16)) <= 2
 
 
+def test_tensor_without_zeros_needs_no_indices() -> None:
+    tensor = torch.tensor([1.0, 2.0]).repeat(8, 8)
+    head, content = encode_tensor(tensor, "pq")
+    assert head.index_bits == 0
+    assert len(content) == 8 + 128 // 8  # a codebook of two, one bit for each of 128 weights
+    assert torch.equal(decode_tensor(head, np.frombuffer(content, np.uint8)), tensor)
+
+
 def test_columns_are_scanned_where_that_is_smaller() -> None:
     tensor = torch.zeros(64, 64)
     tensor[:, 5] = torch.tensor([1.0, 2.0]).repeat(32)
@@ -240,6 +248,9 @@ def test_forged_file_that_is_sound_is_read() -> None:
         ("p diagonal 1 0 1 1 2", b"\0", "wanted one of a tensor"),
         ("p rows 0 0 1 1 2", b"\0", "wanted one of a tensor"),
         ("p rows 9 0 1 1 2", b"\0\0\0\0\0\0", "wanted one of a tensor"),
+        ("p rows 0 0 1 1 2", bytes(4), "wanted one of a tensor"),
+        ("pq rows 0 1 2 1 2", bytes(3), "found 3 bytes, wanted 4 at least"),
+        ("pqh rows 0 1 2 1 2", bytes(4), "found 0 bytes, wanted 1 at least"),
         ("pq rows 1 0 1 1 2", b"\0", "wanted one of a tensor"),
         ("pq rows 1 257 1 1 2", b"\0", "wanted one of a tensor"),
         ("p rows 1 0 999999999999 1 2", b"\0", "bytes, wanted 125000000000 at least"),

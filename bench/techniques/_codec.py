@@ -15,12 +15,14 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
-from torch import Tensor
+from torch import Tensor, nn
 
+from bench.model_facts import disk_bytes
 from bench.techniques._bit_stream import DecodeError
+from bench.techniques._csr_modules import to_csr
 from bench.techniques._sparse_code import STAGES, Head, decode_tensor, encode_tensor
 
-__all__ = ["STAGES", "DecodeError", "decode", "encode", "encoded_bytes"]
+__all__ = ["STAGES", "DecodeError", "decode", "encode", "encoded_bytes", "stored_sizes"]
 
 KEY = "deep-compression"
 """Of the metadata's entry ``version digest``; every other entry is a tensor's head."""
@@ -90,6 +92,17 @@ def decode(data: bytes, *, most_bytes: int = MOST_BYTES) -> dict[str, Tensor]:
 def encoded_bytes(state: Mapping[str, Tensor], *, stage: str = "pqh") -> int:
     """Bytes of the file that `encode` writes, its header included."""
     return len(encode(state, stage=stage))
+
+
+def stored_sizes(model: nn.Module) -> dict[str, int]:
+    """Bytes of *model* as files: ``dense``, ``csr``, ``shared`` (stage pq), ``huffman`` (pqh)."""
+    state = model.state_dict()
+    return {
+        "dense": disk_bytes(state),
+        "csr": disk_bytes(to_csr(model)[0].state_dict()),
+        "shared": encoded_bytes(state, stage="pq"),
+        "huffman": encoded_bytes(state),
+    }
 
 
 def _entry(name: str, tensor: Tensor, stage: str) -> tuple[str, list[int], bytes, Head | None]:

@@ -9,7 +9,8 @@ Three forms, the paper's stages:
 A distance counts the zeros between two weights. Where more than 2^i − 2 lie between them, filler
 zeros stand in: the index 2^i − 1 says that so many zeros follow and no weight. The paper's fillers
 carry a code, that of zero; here the index says it all. *i* is whatever makes the tensor smallest,
-and the weights are scanned by rows or by columns, whichever is smaller.
+and the weights are scanned by rows or by columns, whichever is smaller. A tensor without a zero
+needs no indices: there *i* is 0.
 
 Source: Han, Mao and Dally 2016, "Deep Compression", sections 2 to 4.
 """
@@ -58,7 +59,7 @@ class Head:
     Args:
         stage: ``p``, ``pq`` or ``pqh``.
         scan: ``rows``, or ``columns``: along the first dimension before all others.
-        index_bits: Width of an index, 1 to 8.
+        index_bits: Width of an index, 1 to 8; 0 without indices, where no element is zero.
         centroids: Entries of the codebook, at most 256; 0 in stage ``p``.
         entries: Indices, fillers included.
         shape: Of the tensor.
@@ -97,7 +98,9 @@ class Head:
         least = 1 if self.stage != "p" and self.entries else 0
         most = 1 << WIDEST if least else 0
         known = self.stage in STAGES and self.scan in SCANS
-        return known and 1 <= self.index_bits <= WIDEST and least <= self.centroids <= most
+        indexed = 1 <= self.index_bits <= WIDEST
+        full = self.index_bits == 0 and self.entries == self.elements
+        return known and (indexed or full) and least <= self.centroids <= most
 
     @property
     def elements(self) -> int:
@@ -111,8 +114,8 @@ class Head:
 
     @property
     def filler(self) -> int:
-        """The index that stands for zeros only."""
-        return (1 << self.index_bits) - 1
+        """The index that stands for zeros only; −1, which none is, without indices."""
+        return (1 << self.index_bits) - 1 if self.index_bits else -1
 
     @property
     def code_bits(self) -> int:
@@ -177,8 +180,10 @@ def _encode(tensor: "Tensor", stage: str, scan: str) -> tuple[Head, bytes]:
     if stage == "p" or len(codebook) > 1 << WIDEST:
         stage, codebook = "p", codebook[:0]
     gaps = np.diff(places, prepend=-1) - 1
-    bits = min(range(1, WIDEST + 1), key=lambda bits: _index_size(gaps, bits, stage))
-    indices = _with_fillers(gaps, bits)
+    full = 0 < len(places) == len(flat)
+    widths = range(1, WIDEST + 1)
+    bits = 0 if full else min(widths, key=lambda bits: _index_size(gaps, bits, stage))
+    indices = gaps if full else _with_fillers(gaps, bits)
     head = Head(stage, scan, bits, len(codebook), len(indices), tuple(tensor.shape))
     if not len(indices):
         return head, b""
@@ -187,10 +192,11 @@ def _encode(tensor: "Tensor", stage: str, scan: str) -> tuple[Head, bytes]:
     book = codebook.astype("<i4").tobytes()
     if stage == "pq":
         return head, book + pack_fixed(indices, bits) + pack_fixed(codes, head.code_bits)
-    index_lengths = code_lengths(np.bincount(indices, minlength=1 << bits))
+    index_lengths = code_lengths(np.bincount(indices, minlength=1 << bits)) if bits else gaps[:0]
     lengths = code_lengths(np.bincount(codes, minlength=len(codebook)))
     tables = pack_table(index_lengths) + pack_table(lengths)
-    return head, book + tables + pack_huffman(indices, index_lengths) + pack_huffman(codes, lengths)
+    packed = pack_huffman(indices, index_lengths) if bits else b""
+    return head, book + tables + packed + pack_huffman(codes, lengths)
 
 
 def _index_size(gaps: Ints, bits: int, stage: str) -> int:
@@ -215,6 +221,9 @@ def _with_fillers(gaps: Ints, bits: int) -> Ints:
 def _indices(head: Head, content: Bytes) -> tuple[Ints, Bytes]:
     """The indices; and what comes with and after them: codebook, table of codes, codes."""
     book = FLOAT * head.centroids
+    if not head.index_bits:
+        _at_least(content, book)
+        return np.zeros(head.entries, np.int64), content
     if head.stage != "pqh":
         size = fixed_bytes(head.entries, head.index_bits)
         _at_least(content, book + size)
@@ -242,6 +251,7 @@ def _values(head: Head, rest: Bytes, count: int) -> NDArray[np.int32]:
             raise DecodeError(f"found code {codes.max()}, wanted below {head.centroids}")
         return book[codes]
     table = fixed_bytes(head.centroids, 4)
+    _at_least(rest, table)
     lengths = unpack_table(rest[:table], head.centroids)
     codes, size = unpack_huffman(rest[table:], lengths, count)
     _exactly(rest, table + size)
