@@ -95,7 +95,7 @@ def _formulas() -> dict[Any, Formula]:
 
 def _stored(matrix: Tensor) -> int:
     """Elements that a kernel multiplies: all of a dense matrix, the stored ones of a sparse one."""
-    return matrix.values().numel() if matrix.layout is torch.sparse_csr else matrix.numel()
+    return matrix.numel() if matrix.layout is torch.strided else matrix.values().numel()
 
 
 def _matrix_vector(matrix: Tensor, _vector: Tensor, **_: object) -> int:

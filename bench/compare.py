@@ -17,6 +17,7 @@ from bench.record import CaseRecord
 from bench.records import Journal
 from bench.row import Margins, Row, own_windows, row_of
 from bench.statistics import Interval, Verdict, verdict
+from bench.workload import JUDGED
 
 __all__ = ["Margins", "Row", "Table", "compare", "own_windows"]
 
@@ -31,6 +32,7 @@ class Table:
         cover: The channels whose sum is the energy, chosen once; empty if there is none.
         idle: Power of the waiting system, W, or `Absent`.
         rows: The cases.
+        judged: Variants of which only quality and size are known: the steps of a sweep.
     """
 
     journal: Journal
@@ -38,6 +40,7 @@ class Table:
     cover: tuple[str, ...]
     idle: Quantity | Absent
     rows: tuple[Row, ...]
+    judged: tuple[CaseRecord, ...] = ()
 
     @property
     def controls(self) -> tuple[Row, ...]:
@@ -49,7 +52,7 @@ class Table:
         """The largest margin of what the table compares: energy if it was measured, else time."""
         measured = any(isinstance(row.energy, Quantity) for row in self.rows)
         margins = [row.margins for row in self.rows]
-        return max(m.energy if measured else m.time for m in margins)
+        return max((m.energy if measured else m.time for m in margins), default=self.asked_margin)
 
     @property
     def asked_margin(self) -> float:
@@ -73,10 +76,11 @@ def _table(journal: Journal, device: str) -> Table:
     channels = [channel for channel in journal.run.channels if channel.id in ids]
     idle = idle_power(journal, channels)
     ordered = sorted(cases, key=_table_order)
-    rows = [row_of(journal, case, channels, idle) for case in ordered]
+    rows = [row_of(journal, case, channels, idle) for case in ordered if case.runtime != JUDGED]
     controls = {row.case.case: row for row in rows if row.is_baseline}
     judged = tuple(_judge(row, controls, asked_margin(journal)) for row in rows)
-    return Table(journal, device, ids, idle, judged)
+    swept = tuple(case for case in ordered if case.runtime == JUDGED)
+    return Table(journal, device, ids, idle, judged, swept)
 
 
 def asked_margin(journal: Journal) -> float:

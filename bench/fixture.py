@@ -56,6 +56,23 @@ class Joules:
             self.variants[key] = make_variant(technique, workload, seed=self.seed, **level)
         return self.variants[key]
 
+    def judge(self, variant: Variant) -> Quality | None:
+        """Judges a variant's quality and size without timing it: a step of a sweep.
+
+        Its place in the report is the section on quality against size. In a smoke run it runs once.
+
+        Returns:
+            Its quality over the session's seeds; None in a smoke run, or where there is none.
+        """
+        if self.session is None:
+            prepare(variant, variant.workload.inputs(1), "eager", self.device)(1)
+            return None
+        record = self.session.judge(variant, nodeid=self.nodeid, progress=self.progress)
+        if record.quality is None:
+            return None
+        listed = {name: tuple(record.quality.get(name, ())) for name in ("values", "seeds")}
+        return Quality(**{**record.quality, **listed})
+
     def __call__(
         self,
         subject: Variant | Callable[..., Any],

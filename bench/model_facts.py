@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench.weight_form import WeightForm
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -33,7 +35,8 @@ def facts(model: object, inputs: object) -> ModelFacts:
     """What is known of *model*; everything None for a callable that is no torch module.
 
     A module's weights are its parameters, and its buffers named ``weight`` and ``bias``: so int8
-    and sparse modules count as what they stand for.
+    and sparse modules count as what they stand for. One that stores its weight in no tensor of that
+    name says in its ``weight_form`` what it stands for.
 
     Args:
         model: Any callable; torch is not imported to look at it.
@@ -45,19 +48,22 @@ def facts(model: object, inputs: object) -> ModelFacts:
     tensors = tuple(_weights(model))
     if not _countable(model, tensors):
         return ModelFacts(macs=_macs(model, inputs))
-    nonzero = [_nonzero(tensor) for tensor in tensors]
+    forms = tuple(_forms(model))
     counts: dict[str, int] = {}
     for tensor in tensors:
         dtype = str(tensor.dtype).removeprefix("torch.")
         counts[dtype] = counts.get(dtype, 0) + tensor.numel()
+    for form in forms:
+        dtype = f"float{form.bits}"
+        counts[dtype] = counts.get(dtype, 0) + form.dense
+    nonzero = [(_nonzero(tensor), tensor.itemsize) for tensor in tensors]
+    nonzero += [(form.nonzero, form.bits // 8) for form in forms]
     return ModelFacts(
         parameters=sum(counts.values()),
-        nonzero=sum(nonzero),
+        nonzero=sum(count for count, _ in nonzero),
         macs=_macs(model, inputs),
         dtype=max(counts, key=counts.__getitem__, default=None),
-        size_nominal=sum(
-            count * tensor.itemsize for count, tensor in zip(nonzero, tensors, strict=True)
-        ),
+        size_nominal=sum(count * size for count, size in nonzero),
     )
 
 
@@ -90,13 +96,30 @@ def stored_bytes(model: object) -> int | None:
 
 
 def _macs(model: "nn.Module", inputs: object) -> int | None:
-    """What `bench._macs` counts; None where the model does not run as it lies, or not under it."""
+    """What `bench._macs` counts; None where the model does not run as it lies, or not under it.
+
+    A layer that calls no operator of torch tells itself what a call multiplies.
+    """
     from bench._macs import macs
 
+    unseen: list[int] = []
+
+    def hook(module: Any, arguments: Any) -> None:  # noqa: ANN401 - torch's hook
+        unseen.append(module.unseen_macs(*arguments))
+
+    handles = [
+        module.register_forward_pre_hook(hook)
+        for module in model.modules()
+        if hasattr(module, "unseen_macs")
+    ]
     try:
-        return macs(model, inputs)
+        seen = macs(model, inputs)
     except (RuntimeError, TypeError, NotImplementedError):
         return None
+    finally:
+        for handle in handles:
+            handle.remove()
+    return None if seen is None else seen + sum(unseen)
 
 
 def _dense_parts(name: str, tensor: "Tensor") -> Iterator[tuple[str, "Tensor"]]:
@@ -120,6 +143,14 @@ def _weights(model: "nn.Module") -> Iterator["Tensor"]:
 
 
 _WEIGHTS = frozenset({"weight", "bias"})
+
+
+def _forms(model: "nn.Module") -> Iterator[WeightForm]:
+    """Of each module that stores its weight in no tensor of that name."""
+    for module in model.modules():
+        form = getattr(module, "weight_form", None)
+        if isinstance(form, WeightForm) and not hasattr(module, "weight"):
+            yield form
 
 
 def _countable(model: "nn.Module", tensors: tuple["Tensor", ...]) -> bool:

@@ -30,7 +30,7 @@ from bench.record import Begin, CaseRecord, Discard, End, Note, Run, Window
 from bench.result import Result
 from bench.run import Settings, new_run, open_journal
 from bench.schedule import Schedule
-from bench.workload import BASELINE, Case, Variant, baseline_of
+from bench.workload import BASELINE, JUDGED, Case, Variant, baseline_of
 
 CONTROL_PAIRS = 4
 """Pairs of an A/A control that no test has asked for."""
@@ -205,9 +205,48 @@ class Session:
         record, windows = self._done[case.id]
         return Result(self._row(record), windows)
 
+    def judge(
+        self,
+        variant: Variant,
+        *,
+        nodeid: str = "",
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> CaseRecord:
+        """Judges a variant's quality and size, and times nothing: a step of a sweep.
+
+        Args:
+            variant: What to judge.
+            nodeid: The test that asks, for the record.
+            progress: Is told which seed is judged.
+
+        Raises:
+            CaseError: The session has judged this variant already.
+        """
+        case = Case(variant.workload.name, variant.label, JUDGED, self.settings.device, 1)
+        if case.id in self._measured:
+            raise CaseError(f"{case.id} was already judged in this session; judge it once")
+        if case.id in self._done:
+            self._require_unchanged(case.id, variant)
+        else:
+            inputs = variant.workload.inputs(1)
+            try:
+                record = describe(variant, case, inputs, nodeid, self._judge, progress=progress)
+            except Exception as error:
+                self.writer.append(Note(case.id, f"{type(error).__name__}: {error}"))
+                raise
+            self.writer.append(Begin(case.id, record.workload_version))
+            self.writer.append(record)
+            self._new = True
+            self._done[case.id] = (record, ())
+        self._measured.add(case.id)
+        return self._done[case.id][0]
+
     def _has_control(self, variant: Variant) -> bool:
         """Whether the session has an A/A control, or is about to measure one."""
-        known = (record.case == record.baseline for record, _ in self._done.values())
+        known = (
+            record.case == record.baseline and record.runtime != JUDGED
+            for record, _ in self._done.values()
+        )
         return variant.technique == BASELINE or any(known)
 
     def _require_unchanged(self, case: str, variant: Variant) -> None:

@@ -10,6 +10,9 @@ Level = tuple[tuple[str, str], ...]
 
 BASELINE = "baseline"
 
+JUDGED = "judged"
+"""Stands for the runtime in the case of a variant that was judged and not run for its time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quality:

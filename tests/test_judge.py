@@ -10,6 +10,7 @@ from journals import a_case, a_journal, package
 
 from bench.compare import compare
 from bench.judge import Judge
+from bench.records import journals, read
 from bench.report.markdown import Report, page
 from bench.statistics import seed_interval
 from bench.workload import Quality, Variant, Workload
@@ -137,3 +138,60 @@ def test_a_row_shows_quality_and_its_paired_change_with_intervals() -> None:
     assert "97.0 ± 2.5 (−1.0 ± 0.0)" in text
     assert "mean of 3 seeds" in text
     assert "as the mean of models from 3 seeds; the timed one is that of the first" in text
+
+
+SWEEP = """
+    import pytest
+    from bench.workload import Quality, Variant, Workload
+
+    ACCURACY = {"small": 0.90, "large": 0.95}
+
+    def variant(level):
+        workload = Workload(
+            "mine", max, lambda batch: ([1, 2],), lambda _: Quality("accuracy", ACCURACY[level], 9)
+        )
+        return Variant(workload, "shrunk", (("to", level),), lambda x: x, size_disk=len(level))
+
+    @pytest.mark.parametrize("level", ["small", "large"])
+    def test_sweep(joules, level):
+        quality = joules.judge(variant(level))
+        assert quality is None or quality.value == ACCURACY[level]
+"""
+
+
+def test_a_sweep_is_judged_and_not_timed(project: pytest.Pytester) -> None:
+    project.makepyfile(test_sweep=SWEEP)
+    outcome = project.runpytest_inprocess("--benchmark", "-p", "no:cacheprovider")
+    outcome.assert_outcomes(passed=2)
+    journal = read(journals(project.path / "results")[0])
+    (table,) = compare([journal])
+    assert table.rows == ()
+    assert [(case.label, case.size_bytes["disk"]) for case in table.judged] == [
+        ("shrunk@to=large", 5),
+        ("shrunk@to=small", 5),
+    ]
+    assert not [window for window in journal.windows if window.role != "idle"]
+
+
+def test_a_sweep_runs_once_where_nothing_is_measured(project: pytest.Pytester) -> None:
+    project.makepyfile(test_sweep=SWEEP)
+    project.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
+    assert not (project.path / "results").exists()
+
+
+def test_a_resumed_sweep_takes_what_was_judged_from_the_journal(project: pytest.Pytester) -> None:
+    project.makepyfile(test_sweep=SWEEP + "        assert level != 'large'\n")
+    first = project.runpytest_inprocess("--benchmark", "-p", "no:cacheprovider")
+    first.assert_outcomes(passed=1, failed=1)
+    project.makepyfile(test_sweep=SWEEP)
+    again = project.runpytest_inprocess("--benchmark", "--joules-resume", "-p", "no:cacheprovider")
+    again.assert_outcomes(passed=2)
+    (path,) = journals(project.path / "results")
+    assert len(read(path).cases) == 2
+
+
+def test_one_variant_is_judged_once_in_a_session(project: pytest.Pytester) -> None:
+    project.makepyfile(test_sweep=SWEEP + "        joules.judge(variant(level))\n")
+    outcome = project.runpytest_inprocess("--benchmark", "-p", "no:cacheprovider")
+    outcome.assert_outcomes(failed=2)
+    outcome.stdout.fnmatch_lines(["*mine/shrunk@to=small/judged/cpu/b1 was already judged*"])

@@ -41,3 +41,25 @@ def trainable(workload: Workload, technique: str) -> Trainable:
             "the model yourself and measure it against its baseline"
         )
     return workload.context
+
+
+@runtime_checkable
+class Calibrated(Protocol):
+    """The context of a workload with ``train_inputs`` (n, …), to see activations on."""
+
+    train_inputs: Any
+
+
+def calibrated(workload: Workload, technique: str) -> Calibrated:
+    """The context of *workload*, for a technique that looks at activations and trains nothing.
+
+    Raises:
+        TypeError: It has no training inputs.
+    """
+    if not isinstance(workload.context, Calibrated):
+        raise TypeError(
+            f"{technique} cannot be applied to {workload.name}: its context is "
+            f"{type(workload.context).__name__}, wanted one with train_inputs; give the workload "
+            "such a context, or compress the model yourself and measure it against its baseline"
+        )
+    return workload.context

@@ -1,7 +1,7 @@
 """Weights and activations in 8 bits, scales fixed beforehand on training data, int8 kernels."""
 
 from bench.model_facts import disk_bytes
-from bench.techniques._trainable import trainable
+from bench.techniques._trainable import calibrated
 from bench.workload import Variant, Workload, level
 
 
@@ -24,7 +24,7 @@ def apply(workload: Workload, *, seed: int = 0) -> Variant:  # noqa: ARG001 - no
     Source: Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
     Integer-Arithmetic-Only Inference".
     """
-    context = trainable(workload, "int8_static")
+    context = calibrated(workload, "int8_static")
     from bench.techniques._int8_modules import to_int8
 
     model = to_int8(workload.model, context.train_inputs)
