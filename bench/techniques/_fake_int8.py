@@ -19,7 +19,7 @@ class FakeWeight(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         largest = weight.detach().flatten(1).abs().amax(1)  # (out,)
-        scale = largest.clamp(min=torch.finfo(torch.float32).tiny) / WEIGHT_MAX
+        scale = torch.where(largest > 0, largest, 1.0) / WEIGHT_MAX
         zero = torch.zeros(len(scale), dtype=torch.int32)
         return torch.fake_quantize_per_channel_affine(
             weight, scale, zero, 0, -WEIGHT_MAX, WEIGHT_MAX

@@ -38,7 +38,7 @@ def apply(workload: Workload, *, seed: int = 0) -> Variant:
 
     model = quantizable(workload.model)
     epochs = max(1, context.epochs // SHORTER)
-    key = ("int8_qat", workload.name, workload.version, seed)
+    key = ("int8_qat", workload.name, workload.version, workload.model, seed)
     trained = stage(
         key,
         lambda: trained_for_int8(

@@ -44,7 +44,7 @@ def apply(
         raise ValueError(f"density is {density}, wanted above 0 and at most 1; choose such as 0.1")
     if form not in FORMS:
         raise ValueError(f"form is {form!r}, wanted one of {', '.join(FORMS)}; choose one of them")
-    model = copy.deepcopy(_pruned(workload, density, seed))
+    model = copy.deepcopy(pruned_model(workload, density, seed))
     note = "masked: zeros in dense kernels"
     if form == "csr":
         from bench.techniques._csr_modules import to_csr
@@ -56,7 +56,7 @@ def apply(
 
 
 @functools.lru_cache(maxsize=8)
-def _pruned(workload: Workload, density: float, seed: int) -> "nn.Module":
+def pruned_model(workload: Workload, density: float, seed: int) -> "nn.Module":
     """The pruned and retrained model, dense with zeros; copy it, as others share it."""
     context = trainable(workload, "magnitude_pruning")
     model: nn.Module = copy.deepcopy(workload.model)  # type: ignore[assignment]

@@ -47,7 +47,7 @@ def apply(workload: Workload, *, seed: int = 0, ends: str = "float") -> Variant:
         context.train(latent, seed=seed, epochs=context.epochs)
 
     original: Any = workload.model
-    key = ("ternary", workload.name, workload.version, seed, ends)
+    key = ("ternary", workload.name, workload.version, workload.model, seed, ends)
     made = stage(key, lambda: ternary(original, ends=ends == "ternary", tune=tune))
     model, weights = copy.deepcopy(made)
     state = model.state_dict()

@@ -45,7 +45,7 @@ def apply(workload: Workload, *, seed: int = 0, bits: int = 5) -> Variant:
     check_bits(bits)
     from bench.techniques._codec import stored_sizes
 
-    key = ("weight_sharing", workload.name, workload.version, seed, bits)
+    key = ("weight_sharing", workload.name, workload.version, workload.model, seed, bits)
     model = stage(key, lambda: tuned(workload, workload.model, bits, seed))
     sizes = stored_sizes(model)
     note = f"{1 << bits} values a layer; runs decoded, on dense float32 kernels"
