@@ -29,15 +29,19 @@ _FREE = (
 
 def macs(model: nn.Module, inputs: object) -> int | None:
     """Multiply-accumulates of ``model(inputs)``, or None if an operator of it cannot be counted."""
-    counter = _Counter()
     model.eval()
+    if isinstance(inputs, tuple):
+        return macs_of(lambda: model(*inputs))
+    if isinstance(inputs, Mapping):
+        return macs_of(lambda: model(**inputs))
+    return macs_of(lambda: model(inputs))
+
+
+def macs_of(call: Callable[[], object]) -> int | None:
+    """Multiply-accumulates of any call, or None if an operator of it cannot be counted."""
+    counter = _Counter()
     with torch.no_grad(), counter:
-        if isinstance(inputs, tuple):
-            model(*inputs)
-        elif isinstance(inputs, Mapping):
-            model(**inputs)
-        else:
-            model(inputs)
+        call()
     return None if counter.unknown else counter.flops // 2
 
 

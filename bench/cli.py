@@ -1,4 +1,4 @@
-"""The command ``joulebench``: demo, doctor, measure, report, replay."""
+"""The command ``joulebench``: demo, doctor, measure, reference, report, replay."""
 
 import argparse
 import io
@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(verbs)
     _add_replay(verbs)
     _add_demo(verbs)
+    _add_reference(verbs)
     return parser
 
 
@@ -152,6 +153,21 @@ def _add_replay(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     replay.add_argument("journals", nargs="+", type=Path, metavar="JOURNAL")
     replay.set_defaults(verb=_replay)
+
+
+def _add_reference(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    reference = verbs.add_parser(
+        "reference",
+        help="the papers' own numbers, each with its source and how sure it is",
+        description="Prints the published tables that ship; without PAPER, the papers' names.",
+    )
+    reference.add_argument(
+        "paper", nargs="?", metavar="PAPER", help="a part of its name, such as eie or 'deep comp'"
+    )
+    reference.add_argument(
+        "--table", default="", metavar="NAME", help="a part of the table's name, such as 'table 8'"
+    )
+    reference.set_defaults(verb=_reference)
 
 
 def _names(options: argparse.Namespace) -> list[str] | None:
@@ -304,3 +320,16 @@ def _replay(options: argparse.Namespace) -> int:
         print(f"{path.name}: {energies} energies of {windows} windows made again: {said}")
         code = code or int(bool(found))
     return code
+
+
+def _reference(options: argparse.Namespace) -> int:
+    from bench.reference.listing import lines, overview, select
+
+    if options.paper is None:
+        if options.table:
+            raise ValueError(f"--table {options.table}: of which paper? name it before the table")
+        print("\n".join(overview()))
+        return 0
+    grey = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    print("\n".join(lines(select(options.paper, options.table), grey=grey)))
+    return 0

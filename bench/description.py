@@ -6,6 +6,7 @@ from typing import Any
 
 from bench.device import device_id
 from bench.judge import Judge
+from bench.layer_counts import layer_counts
 from bench.model_facts import facts, stored_bytes
 from bench.record import CaseRecord
 from bench.workload import Case, Quality, Variant, baseline_of
@@ -58,6 +59,7 @@ def describe(
         note=variant.note,
         device_id=device_id(case.device),
         nodeid=nodeid,
+        layers=tuple(map(dataclasses.asdict, layer_counts(variant.model, inputs))),
     )
 
 

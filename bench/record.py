@@ -42,6 +42,8 @@ class CaseRecord:
 
     ``case`` and ``baseline`` are ids of `bench.workload.Case`; a baseline names itself.
     ``macs`` are multiply-accumulates per sample; ``size_bytes["nominal"]`` counts nonzero weights.
+    ``layers`` hold the fields of `bench.layer_counts.LayerCount`, of one call with its whole batch;
+    they are empty in journals of before there were any, and for what is no torch module.
     """
 
     case: str
@@ -65,6 +67,7 @@ class CaseRecord:
     note: str = ""
     device_id: str = ""
     nodeid: str = ""
+    layers: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def label(self) -> str:
@@ -178,6 +181,8 @@ def to_json(record: Record) -> str:
     fields.update(dataclasses.asdict(record))
     if isinstance(record, Window) and not record.readings:
         del fields["readings"]
+    if isinstance(record, CaseRecord) and not record.layers:
+        del fields["layers"]
     return json.dumps(fields, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -197,6 +202,8 @@ def from_json(line: str) -> Record:
         fields["unusable"] = tuple(
             Unusable(**{**u, "status": Status(u["status"])}) for u in fields["unusable"]
         )
+    if name == "case":
+        fields["layers"] = tuple(fields.get("layers", ()))
     if name == "window":
         fields["energy"] = tuple(_energy(e) for e in fields["energy"])
         fields["latency_s"] = Latency(**fields["latency_s"]) if fields["latency_s"] else None

@@ -5,7 +5,9 @@ from dataclasses import replace
 from itertools import groupby
 
 from bench.compare import Row, Table
+from bench.layer_counts import recorded
 from bench.meter import Channel, Status, Unusable
+from bench.modelled import horowitz, total
 from bench.quantities import Absent, Quantity
 from bench.records import Journal
 from bench.report.text import escape, plain
@@ -117,6 +119,17 @@ def words(row: Row) -> str:
     if row.time_verdict is Verdict.BREAKS_QUALITY:
         return f"{Verdict.NOT_MEASURED}; {row.time_verdict}"
     return f"{Verdict.NOT_MEASURED}; time: {row.time_verdict}{noisy}"
+
+
+def modelled(row: Row) -> Quantity | None:
+    """What a 45 nm chip would spend on the row's operations and bytes, J/sample; None if unknown.
+
+    Of kind ``modelled``: it stands beside what was measured, and is never ranked.
+    """
+    layers = horowitz(recorded(row.case.layers))
+    if not layers:
+        return None
+    return total(layer.total for layer in layers).scaled(1 / row.case.batch, "J/sample")
 
 
 def is_share(row: Row) -> bool:

@@ -92,6 +92,7 @@ def _columns(table: Table, rows: Sequence[Row], notes: Footnotes) -> list[Column
         Column("batch", lambda row: str(row.case.batch)),
         *_time(rows, unit),
         *_energy(table, rows, unit, notes),
+        *_modelled(rows, unit),
         Column("time ÷ baseline [95 %]", lambda row: _ratio(row, energy=False)),
         *(_power(rows, notes) if measured else []),
         Column("on disk", lambda row: text.size(row.case.size_bytes.get("disk"))),
@@ -173,6 +174,24 @@ def _energy(table: Table, rows: Sequence[Row], unit: str, notes: Footnotes) -> l
     if found:
         columns.append(Column("energy ÷ baseline [95 %]", lambda row: _ratio(row, energy=True)))
     return columns
+
+
+def _modelled(rows: Sequence[Row], unit: str) -> list[Column]:
+    """What operations and bytes would cost, where no instrument said it: marked, never ranked."""
+    values = {
+        row.case.case: value
+        for row in rows
+        if isinstance(row.energy, Absent) and (value := findings.modelled(row))
+    }
+    if not values:
+        return []
+    scale = text.prefix([value.value for value in values.values()])
+
+    def modelled(row: Row) -> str:
+        value = values.get(row.case.case)
+        return f"*{text.significant(value.value / scale.factor)} mod.*" if value else "—"
+
+    return [Column(f"*modelled, {scale.symbol}J per {unit}*", modelled)]
 
 
 def _ratio(row: Row, *, energy: bool) -> str:

@@ -104,19 +104,19 @@ def csr(weight: Tensor) -> Tensor:
 
 def to_csr(model: nn.Module) -> tuple[nn.Module, str]:
     """A copy of *model* with sparse linear and convolutional layers, and a note on what runs."""
-    sparse: nn.Module = copy.deepcopy(model)
-    note = NOTE
+    convolutions = any(isinstance(module, nn.Conv2d) for module in model.modules())
+    note = NOTE + CONVOLUTION_NOTE if convolutions else NOTE
+    if isinstance(model, nn.Linear | nn.Conv2d):  # a layer on its own has no name to be set by
+        return _sparse(model).eval(), note
+    sparse = copy.deepcopy(model)
     for name, module in model.named_modules():
-        layer: nn.Module | None = None
-        if isinstance(module, nn.Linear):
-            layer = SparseLinear(module)
-        elif isinstance(module, nn.Conv2d):
-            layer, note = SparseConv2d(module), NOTE + CONVOLUTION_NOTE
-        if layer is not None and name:
-            sparse.set_submodule(name, layer)
-        elif layer is not None:
-            sparse = layer
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            sparse.set_submodule(name, _sparse(module))
     return sparse.eval(), note
+
+
+def _sparse(layer: nn.Linear | nn.Conv2d) -> nn.Module:
+    return SparseLinear(layer) if isinstance(layer, nn.Linear) else SparseConv2d(layer)
 
 
 def bias_of(layer: nn.Linear | nn.Conv2d) -> Tensor:

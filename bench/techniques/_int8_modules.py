@@ -127,6 +127,8 @@ class Int8Conv2d(_Int8Layer):
             raise TypeError(
                 f"cannot quantize {convolution}, wanted padding in pixels, with zeros; replace it"
             )
+        self.kernel_size, self.stride = convolution.kernel_size, convolution.stride
+        self.padding, self.dilation = convolution.padding, convolution.dilation
         self.places = (
             list(convolution.stride),
             list(convolution.padding),
