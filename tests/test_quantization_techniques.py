@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from bench.layer_counts import layer_counts
 from bench.model_facts import disk_bytes, facts
 from bench.techniques import (
     _codec,
@@ -275,6 +276,9 @@ def test_int8_costs_at_most_a_point_and_counts_as_the_whole_model(
     assert accuracy(variant) >= accuracy(workload) - 0.01
     quantized, whole = (facts(made.model, workload.inputs(3)) for made in (variant, workload))
     assert (quantized.parameters, quantized.macs) == (whole.parameters, whole.macs)
+    layers = layer_counts(variant.model, workload.inputs(3))
+    assert sum(layer.macs for layer in layers) == whole.macs
+    assert {(layer.weight_bits, layer.activation_bits) for layer in layers} == {(8, 8)}
 
 
 @pytest.mark.parametrize("batch", [1, 5])

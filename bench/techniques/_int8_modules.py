@@ -80,16 +80,12 @@ class _Int8Layer(nn.Module):
         self.dtype = torch.float32 if result is None else torch.uint8
         self.after = "none" if result is None and not relu else "relu"
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        return self.multiplied(inputs, self.source)
-
-    def multiplied(self, inputs: Tensor, source: Scale) -> Tensor:
-        """The outputs for uint8 *inputs* of the scale *source*."""
-        raise NotImplementedError
-
 
 class Int8Linear(_Int8Layer):
-    """uint8 (n, in) to uint8 (n, out) after ReLU, or to float32 (n, out)."""
+    """uint8 (n, in) to uint8 (n, out) after ReLU, or to float32 (n, out).
+
+    A call may bring its own scale of the inputs.
+    """
 
     def __init__(
         self, linear: nn.Linear, source: Scale, result: Scale | None, *, relu: bool = False
@@ -97,7 +93,8 @@ class Int8Linear(_Int8Layer):
         super().__init__(linear, source, result, relu=relu)
         self.packed = torch.ops.onednn.qlinear_prepack(self.weight, None)
 
-    def multiplied(self, inputs: Tensor, source: Scale) -> Tensor:
+    def forward(self, inputs: Tensor, source: Scale | None = None) -> Tensor:
+        source = source or self.source
         output: Tensor = torch.ops.onednn.qlinear_pointwise(
             inputs,
             source.step,
@@ -117,7 +114,10 @@ class Int8Linear(_Int8Layer):
 
 
 class Int8Conv2d(_Int8Layer):
-    """uint8 (n, in, height, width) to uint8 (n, out, …) after ReLU, or to float32."""
+    """uint8 (n, in, height, width) to uint8 (n, out, …) after ReLU, or to float32.
+
+    A call may bring its own scale of the inputs.
+    """
 
     def __init__(
         self, convolution: nn.Conv2d, source: Scale, result: Scale | None, *, relu: bool = False
@@ -139,7 +139,8 @@ class Int8Conv2d(_Int8Layer):
             self.weight, self.weight_scale, source.step, source.zero, *self.places
         )
 
-    def multiplied(self, inputs: Tensor, source: Scale) -> Tensor:
+    def forward(self, inputs: Tensor, source: Scale | None = None) -> Tensor:
+        source = source or self.source
         output: Tensor = torch.ops.onednn.qconv_pointwise(
             inputs.contiguous(memory_format=torch.channels_last),
             source.step,

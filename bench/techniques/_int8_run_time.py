@@ -27,7 +27,8 @@ class RunTimeScale(nn.Module):
         least, largest = torch.aminmax(inputs)
         scale = Scale.of(float(least), float(largest))
         steps = (inputs * (1 / scale.step)).add_(scale.zero + 0.5)  # cutting off then rounds
-        return self.layer.multiplied(steps.clamp_(0, ACTIVATION_MAX).to(torch.uint8), scale)
+        output: Tensor = self.layer(steps.clamp_(0, ACTIVATION_MAX).to(torch.uint8), scale)
+        return output
 
 
 def to_int8_at_run_time(model: object) -> nn.Sequential:
