@@ -8,6 +8,7 @@ on the code, the libraries and the processor alone, and all of these are in its 
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -115,15 +116,18 @@ def _path(variant: Variant, seed: int) -> Path | None:
     return cache_folder() / "quality" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
 
 
-def _made_by() -> list[str]:
-    """Digests of the code that makes models, and the versions of what it calls."""
+@functools.cache
+def _made_by() -> tuple[str, ...]:
+    """Digests of the code that makes models, and the versions of what it calls.
+
+    All of the package counts: techniques reach into much of it.
+    """
     digest = hashlib.sha256()
-    for folder in _FOLDERS:
-        for path in sorted((_PACKAGE / folder).glob("*.[cp]*")):
-            if path.is_file():
-                digest.update(path.read_bytes())
+    for path in sorted(_PACKAGE.rglob("*")):
+        if path.suffix in {".py", ".c", ".csv"}:
+            digest.update(path.read_bytes())
     found = [digest.hexdigest(), os.environ.get("ATEN_CPU_CAPABILITY", "")]
     for name in _LIBRARIES:
         with contextlib.suppress(PackageNotFoundError):
             found.append(f"{name} {version(name)}")
-    return found
+    return tuple(found)

@@ -1,6 +1,7 @@
 """What each layer of a model multiplies and reads in one call, counted while it really runs."""
 
 import dataclasses
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -49,6 +50,9 @@ class LayerCount:
     weight_density: float
 
 
+_FIELDS: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(LayerCount)}
+
+
 def layer_counts(model: object, inputs: object) -> tuple[LayerCount, ...]:
     """The layers with weights that ``model(inputs)`` runs, in the order in which they first run.
 
@@ -86,10 +90,17 @@ def layer_counts(model: object, inputs: object) -> tuple[LayerCount, ...]:
 
 
 def recorded(layers: Iterable[Mapping[str, Any]]) -> tuple[LayerCount, ...]:
-    """The layers of a `bench.record.CaseRecord`; empty if one of them lacks a field."""
-    names = {field.name for field in dataclasses.fields(LayerCount)}
-    found = [{name: layer[name] for name in names & layer.keys()} for layer in layers]
-    return tuple(LayerCount(**layer) for layer in found) if all(map(names.issubset, found)) else ()
+    """The layers of a `bench.record.CaseRecord`; empty if one lacks a field or holds no count."""
+    found: list[dict[str, Any]] = [{name: layer.get(name) for name in _FIELDS} for layer in layers]
+    sound = all(_is_count(name, value) for layer in found for name, value in layer.items())
+    return tuple(LayerCount(**layer) for layer in found) if sound else ()
+
+
+def _is_count(name: str, value: Any) -> bool:  # noqa: ANN401 - a journal may hold anything
+    """Whether a field of a layer holds what it should: a word, or a finite number from 0."""
+    if _FIELDS[name] is str:
+        return isinstance(value, str)
+    return isinstance(value, int | float) and 0 <= value < math.inf
 
 
 def layers(model: "nn.Module") -> Iterator[tuple[str, "nn.Module", WeightForm]]:

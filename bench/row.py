@@ -149,6 +149,7 @@ def row_of(
     )
     # the estimate is of the CPU: beside a GPU's work it would be of something else
     estimate = average.estimate_per_sample(windows, own) if case.device == "cpu" else None
+    change, interval = quality_change(case)
     row = Row(
         case=case,
         energy=energy.quantity,
@@ -165,8 +166,8 @@ def row_of(
         latency_p99_s=_median([w.latency_s.p99 for w in own if w.latency_s]),
         power=power.quantity,
         quality=seed_interval(_values(case.quality)),
-        quality_change=_quality_change(case),
-        quality_change_interval=seed_interval(_changes(case)),
+        quality_change=change,
+        quality_change_interval=interval,
         windows=len(own),
         discards=sum(discard.case == case.case for discard in journal.discards),
         flagged=sum(bool(window.flags) for window in own),
@@ -190,11 +191,14 @@ def _median(values: Sequence[float]) -> float | None:
     return stdlib_statistics.median(values) if values else None
 
 
-def _quality_change(case: CaseRecord) -> float | None:
+def quality_change(case: CaseRecord) -> tuple[float | None, Interval | None]:
+    """Quality minus the baseline's, and its interval where both were judged over the same seeds."""
     if case.quality is None or case.baseline_quality is None:
-        return None
+        return None, None
     value, before = case.quality["value"], case.baseline_quality["value"]
-    return None if value is None or before is None else float(value) - float(before)
+    if value is None or before is None:
+        return None, None
+    return float(value) - float(before), seed_interval(_changes(case))
 
 
 def _values(quality: Mapping[str, Any] | None) -> list[float]:

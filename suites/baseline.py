@@ -10,6 +10,6 @@ from bench import Joules
 
 
 @pytest.mark.parametrize("batch", [1, 64])
-@pytest.mark.parametrize("workload", ["digits-mlp", "digits-cnn"])
+@pytest.mark.parametrize("workload", ["digits-mlp", "digits28-mlp", "digits-cnn"])
 def test_baseline(joules: Joules, workload: str, batch: int) -> None:
     joules(joules.variant("baseline", workload), batch=batch)

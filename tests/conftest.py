@@ -1,5 +1,6 @@
 """Every test has its own cache, its own lock, and no setting of the person who runs it."""
 
+import gc
 import importlib
 import os
 from collections.abc import Iterator
@@ -11,11 +12,27 @@ import pytest
 @pytest.fixture(autouse=True, scope="session")
 def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("JOULES_")]:
+        # a session in a test is none of the workers that run the tests, and may measure
+        for name in [name for name in os.environ if name.startswith(("JOULES_", "PYTEST_XDIST_"))]:
             patch.delenv(name)
         patch.setenv("JOULES_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("JOULES_LOCK", str(tmp_path_factory.mktemp("lock") / "host.lock"))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _set_aside() -> Iterator[None]:
+    """The collection before each window walks what its test made, not the thousands of tests.
+
+    A measurement sets aside what is alive and gives it back; here it stays aside, or each case of
+    each simulated session would walk all of pytest's and torch's objects twice.
+    """
+    gc.collect()
+    gc.freeze()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "unfreeze", lambda: None)
+        yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

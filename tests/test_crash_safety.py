@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from processes import untraced
 from test_records import CASE, RUN, journal, window
 
 from bench import records
@@ -24,7 +25,9 @@ KILLS = 50
 
 def test_a_session_that_is_killed_at_any_point_loses_and_repeats_no_window(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", str(DRIVER), str(tmp_path / "k"), str(KILLS)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=300, env=untraced()
+    )
 
     assert done.returncode == 0, done.stderr
     trials = [json.loads(line) for line in done.stdout.splitlines()]

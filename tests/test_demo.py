@@ -109,6 +109,7 @@ OTHERS = [
 """Every counter in every noise, each with a seed of its own."""
 
 
+@pytest.mark.no_cover  # other tests cover it: tracing doubles twelve sessions
 @pytest.mark.parametrize(("counter", "noise", "seed"), OTHERS)
 def test_no_verdict_is_wrong_and_what_is_clear_is_found(
     counter: str, noise: str, seed: int
@@ -168,6 +169,7 @@ def test_without_a_counter_no_joule_is_printed() -> None:
     assert "energy ÷" not in text
 
 
+@pytest.mark.no_cover  # other tests cover it: tracing doubles eight sessions
 @pytest.mark.parametrize("counter", COUNTERS)
 def test_the_same_seed_gives_the_same_table_and_the_same_windows(
     counter: str, tmp_path: Path

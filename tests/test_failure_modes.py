@@ -1,13 +1,13 @@
 """The 31 ways in which a power source fails, and the meters on which each of them is shown."""
 
 import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 from failure_marks import HEADER
+from processes import untraced
 
 TESTS = Path(__file__).parent
 PAGE = TESTS.parent / "docs" / "failure-modes.md"
@@ -18,7 +18,7 @@ def marked() -> dict[int, list[str]]:
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "failure_marks",
          "-p", "no:cacheprovider", str(TESTS)],
         capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**untraced(), "PYTHONPATH": str(TESTS)},
     ).stdout  # fmt: skip
     line = next(line for line in found.splitlines() if line.startswith(HEADER))
     return {int(row): meters for row, meters in json.loads(line.removeprefix(HEADER)).items()}

@@ -10,6 +10,9 @@ from emulated_jetson import LAYOUTS, build
 from emulators import VirtualClock
 from known_power import KnownPower, Truth, assert_windows_hold, random_power
 
+# tracing doubles the time of many windows of code that other tests cover
+pytestmark = pytest.mark.no_cover
+
 Files = dict[str, str | Live]
 Variant = tuple[Sysfs, dict[str, KnownPower], tuple[float, float], str]
 """A tree, the true power by channel, shortest and longest window in s, and ``JOULES_HWMON``."""

@@ -272,4 +272,6 @@ def test_layers_that_lack_a_field_are_not_guessed_and_new_fields_are_passed_over
 
     assert recorded([newer]) == (LayerCount(**layer),)
     assert recorded([layer, older]) == ()
+    for field, wrong in (("macs", -1), ("macs", "many"), ("inputs", float("nan")), ("name", 3)):
+        assert recorded([{**layer, field: wrong}]) == ()
     assert recorded([]) == ()

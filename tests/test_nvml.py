@@ -319,6 +319,7 @@ def test_the_plug_in_opens_whatever_library_is_installed(monkeypatch: pytest.Mon
 P_MAX = 1050.0
 
 
+@pytest.mark.no_cover  # other tests cover it: tracing doubles 300 windows
 @settings(max_examples=300, deadline=None)
 @given(
     hold_s=st.sampled_from([0.01, 0.02, 0.1]),

@@ -9,6 +9,9 @@ from known_power import KnownPower, assert_windows_hold, random_power
 
 from bench.meters.nvml import NvmlMeter
 
+# tracing doubles the time of many windows of code that other tests cover
+pytestmark = pytest.mark.no_cover
+
 
 def held(power: KnownPower, seeded: Board, seed: int, seconds: tuple[float, float]) -> int:
     library = Nvml([seeded], VirtualClock(500_000, now_ns=seed * 1_234_567_891))

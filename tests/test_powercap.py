@@ -714,6 +714,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 P_MAX = 360.0
 
 
+@pytest.mark.no_cover  # other tests cover it: tracing doubles 300 windows
 @settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

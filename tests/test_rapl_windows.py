@@ -29,6 +29,9 @@ from bench.meters.perf import PerfMeter
 from bench.meters.powercap import PowercapMeter
 from bench.meters.pyrapl import PyraplMeter
 
+# tracing doubles the time of many windows of code that other tests cover
+pytestmark = pytest.mark.no_cover
+
 INTEL, AMD = Cpu("GenuineIntel"), Cpu("AuthenticAMD")
 MOST_W = {"package": 740.0, "core": 700.0, "uncore": 290.0, "dram": 195.0, "psys": 1950.0}
 HOLDS_NS = (1_000_000, 1_000_000, 2_500_000, 10_000_000)

@@ -1,11 +1,13 @@
 """The paper beside here: published ratios next to ours, never microseconds of another machine."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from journals import LOCKED, PROCESS, Cost, Pairs, a_case, a_journal, a_run, package, quality
 
+from bench.layer_counts import LayerCount
 from bench.record import CaseRecord
 from bench.records import Journal
 from bench.reference.published import Confidence
@@ -13,6 +15,7 @@ from bench.report.markdown import page
 from bench.report.sections.paper import grey, section
 from reports import SAME, grid_of, measured, report_of
 
+LAYER = LayerCount("0", "Linear", 1000, 1000, 1000, 32, 32, 4000, 100, 10, 1.0, 1.0)
 CSR: Mapping[str, str] = {"density": "0.09", "form": "csr"}
 FASTER = [(package(0.010, 0.001), package(0.004, 0.0005))] * 3
 SLOWER = [(package(0.004, 0.0005), package(0.010, 0.001))] * 3
@@ -125,16 +128,18 @@ def test_a_case_of_which_no_paper_speaks_leaves_no_trace(case: CaseRecord) -> No
 
 
 def test_digits_show_the_direction_of_a_paper_and_say_that_it_is_no_more() -> None:
-    def digits(technique: str, **changes: Any) -> tuple[CaseRecord, Pairs]:
-        changed = {"workload": "digits-mlp", "quality": quality(0.965), **changes}
-        return a_case(technique, **changed), SAME
+    def digits(technique: str, density: float, **changes: Any) -> tuple[CaseRecord, Pairs]:
+        layer = dataclasses.asdict(dataclasses.replace(LAYER, weight_density=density))
+        changed = {"workload": "digits-mlp", "quality": quality(0.965), "layers": (layer,)}
+        return a_case(technique, **{**changed, **changes}), SAME
 
     journal = a_journal(
         [
-            (a_case(workload="digits-mlp", size_bytes={"disk": 8000, "nominal": 1}), SAME),
-            digits("magnitude_pruning", level=CSR, nonzero=100, size_bytes={"disk": 2000}),
-            digits("magnitude_pruning", level=CSR, nonzero=100, batch=64),
-            digits("optimal_brain_damage", quality=None, nonzero=None, size_bytes={}),
+            digits("baseline", 1.0, size_bytes={"disk": 8000, "nominal": 1}),
+            digits("magnitude_pruning", 0.1, level=CSR, size_bytes={"disk": 2000}),
+            digits("magnitude_pruning", 0.1, level=CSR, batch=64),
+            digits("optimal_brain_damage", 0.0, quality=None, size_bytes={}),
+            digits("ternary", 0.5, layers=()),
         ]
     )
     text = section(report_of(journal))
@@ -160,8 +165,9 @@ def test_only_what_nobody_has_read_is_grey() -> None:
 
 
 def test_each_device_has_a_part_of_its_own() -> None:
-    case = a_case("magnitude_pruning", workload="digits-mlp")
-    other = a_case("magnitude_pruning", workload="digits-mlp", device="cuda:0")
+    layers = (dataclasses.asdict(LAYER),)
+    case = a_case("magnitude_pruning", workload="digits-mlp", layers=layers)
+    other = dataclasses.replace(case, device="cuda:0")
     text = section(report_of(a_journal([(case, SAME), (other, SAME)])))
 
     assert "The paper beside here · cpu</summary>" in text

@@ -14,6 +14,9 @@ import trust
 
 from bench.simulated import DeviceModel
 
+# tracing doubles the time of many sessions of code that other tests cover
+pytestmark = pytest.mark.no_cover
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK, _GREY, _TARGET = "#222222", "#8a8a8a", "#D55E00"
-_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#B07A00")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
+INK, GREY, _TARGET = "#222222", "#8a8a8a", "#D55E00"
+COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#B07A00")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
 _WIDTH, _HEIGHT = 5.4, 4.0  # inches of one panel
 _LEAST_TICKS, _MOST_TICKS = 3, 8
-_STYLE: dict[str, Any] = {
+STYLE: dict[str, Any] = {
     "svg.hashsalt": "joulebench",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": _GREY,
-    "axes.labelcolor": _INK,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "text.parse_math": False,
 }
 
@@ -57,7 +57,7 @@ def render(tables: Sequence[Table], form: str, dpi: float = 100) -> bytes | None
         return None
     import matplotlib.style
 
-    with matplotlib.style.context(["default", _STYLE]):
+    with matplotlib.style.context(["default", STYLE]):
         figure = draw(found)
         target = io.BytesIO()
         metadata = {"Date": None, "Creator": "joulebench"} if form == "svg" else {}
@@ -100,13 +100,13 @@ def _looks(found: Sequence[Panel]) -> dict[str, Look]:
     """Marker and colour of each technique, the same in all panels; the baseline is a black star."""
     techniques = sorted({p.technique for panel in found for p in panel.points if not p.baseline})
     return {
-        name: (_MARKERS[index % len(_MARKERS)], _COLOURS[index % len(_COLOURS)])
+        name: (MARKERS[index % len(MARKERS)], COLOURS[index % len(COLOURS)])
         for index, name in enumerate(techniques)
     }
 
 
 def _look(point: Point, looks: Mapping[str, Look]) -> Look:
-    return ("*", _INK) if point.baseline else looks[point.technique]
+    return ("*", INK) if point.baseline else looks[point.technique]
 
 
 def _scales(panel: Panel) -> tuple[float, float, str]:
@@ -138,10 +138,10 @@ def _panel(axes: "Axes", panel: Panel, looks: Mapping[str, Look]) -> None:
             linestyle="none",
             zorder=5 if point.baseline else 4,
         )
-    axes.set_title(_short(panel.title, 56), loc="left", fontsize=9.5)
-    cost = f"energy per {_short(panel.unit, 20)}, {symbol}J" if panel.energy else "time ÷ baseline"
+    axes.set_title(short(panel.title, 56), loc="left", fontsize=9.5)
+    cost = f"energy per {short(panel.unit, 20)}, {symbol}J" if panel.energy else "time ÷ baseline"
     axes.set_xlabel(f"{cost}   (left is better)")
-    axes.set_ylabel(f"{_short(panel.metric, 30)}{', %' if panel.share else ''}")
+    axes.set_ylabel(f"{short(panel.metric, 30)}{', %' if panel.share else ''}")
     axes.grid(visible=True, color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
     _ticks(axes, panel)
@@ -152,12 +152,12 @@ def _lines(axes: "Axes", panel: Panel) -> None:
     x_unit, y_unit, _ = _scales(panel)
     best = front(panel.points)
     axes.step([p.x / x_unit for p in best], [p.quality * y_unit for p in best], where="post",
-              color=_GREY, linewidth=1.2, zorder=1)  # fmt: skip
+              color=GREY, linewidth=1.2, zorder=1)  # fmt: skip
     if panel.target is not None:
         axes.axhline(panel.target * y_unit, color=_TARGET, linewidth=1.1, linestyle=(0, (5, 3)))
     for point in panel.points:
         if point.baseline:
-            axes.axvline(point.x / x_unit, color=_GREY, linewidth=0.9, linestyle=(0, (1, 2)))
+            axes.axvline(point.x / x_unit, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)))
 
 
 def _ticks(axes: "Axes", panel: Panel) -> None:
@@ -201,7 +201,7 @@ def _marks(panel: Panel) -> list[tuple[float, float, str, str]]:
     """Where each label belongs, its text, its weight."""
     x_unit, y_unit, _ = _scales(panel)
     return [
-        (p.x / x_unit, p.quality * y_unit, _short(p.level, 26), "bold" if p.baseline else "normal")
+        (p.x / x_unit, p.quality * y_unit, short(p.level, 26), "bold" if p.baseline else "normal")
         for p in panel.points
     ]
 
@@ -234,19 +234,19 @@ def _legend(figure: "Figure", found: Sequence[Panel], looks: Mapping[str, Look])
                       linestyle="none", markersize=7, label=label)  # fmt: skip
 
     points = [point for panel in found for point in panel.points]
-    handles = [mark("*", _INK, "baseline")] if any(p.baseline for p in points) else []
-    handles += [mark(*look, _short(name, 30)) for name, look in looks.items()]
+    handles = [mark("*", INK, "baseline")] if any(p.baseline for p in points) else []
+    handles += [mark(*look, short(name, 30)) for name, look in looks.items()]
     if not all(point.holds for point in points):
-        handles.append(mark("o", _INK, "hollow: breaks quality", face="white"))
-    handles.append(Line2D([], [], color=_GREY, label="Pareto front"))
+        handles.append(mark("o", INK, "hollow: breaks quality", face="white"))
+    handles.append(Line2D([], [], color=GREY, label="Pareto front"))
     if any(panel.target is not None for panel in found):
         handles.append(Line2D([], [], color=_TARGET, linestyle=(0, (5, 3)), label="quality target"))
-    handles.append(Line2D([], [], color=_INK, marker="|", linewidth=1.6, label="95 % interval"))
+    handles.append(Line2D([], [], color=INK, marker="|", linewidth=1.6, label="95 % interval"))
     columns = min(len(handles), 3 if len(found) == 1 else 5)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
-def _short(text: str, most: int) -> str:
+def short(text: str, most: int) -> str:
     """One printable line, cut in its middle."""
     line = plain(text)
     keep = (most - 1) // 2

@@ -58,11 +58,13 @@ class Report:
         tables: One for each device of each run.
         figure: Address of the Pareto figure, relative to the page, or None if there is none.
         grid: What a kilowatt-hour emits, or None: then nothing is said of carbon.
+        sweep_figure: Address of the figure of quality against size, or None.
     """
 
     tables: tuple[Table, ...]
     figure: str | None = None
     grid: GridFactor | None = None
+    sweep_figure: str | None = None
 
 
 def page(report: Report) -> str:

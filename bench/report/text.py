@@ -208,6 +208,11 @@ def escape(text: object) -> str:
     return plain(text).translate(_ENTITIES).replace("://", "&#58;//")
 
 
+def address(name: str) -> str:
+    """A file beside the page as the address of a link or image."""
+    return escape(name).replace(" ", "%20").replace("(", "%28").replace(")", "%29")
+
+
 def code(text: object) -> str:
     """Any value as ``<code>``, harmless as well."""
     return f"<code>{html.escape(plain(text), quote=False).replace('|', '&#124;')}</code>"

@@ -11,6 +11,7 @@ from bench.quantities import Absent, Quantity
 from bench.records import read
 from bench.report.figures import svg
 from bench.report.markdown import GridFactor, Report, page
+from bench.report.sweep_figure import svg as sweep_svg
 from bench.statistics import Interval
 
 
@@ -36,12 +37,12 @@ def write(
             "found no journal to report on; give at least one, such as results/*.jsonl"
         )
     tables = compare([read(path) for path in journals])
-    drawing = svg(tables)
-    figure = out.with_name(f"{out.stem}.svg")
-    report = Report(tables, figure.name if drawing else None, grid)
+    figure, swept = out.with_name(f"{out.stem}.svg"), out.with_name(f"{out.stem}-size.svg")
+    drawings = {figure: svg(tables), swept: sweep_svg(tables)}
+    names = {path: path.name if drawing else None for path, drawing in drawings.items()}
+    report = Report(tables, names[figure], grid, names[swept])
     texts = {out: page(report), out.with_name(f"{out.stem}.csv"): csv(tables)}
-    if drawing:
-        texts[figure] = drawing
+    texts |= {path: drawing for path, drawing in drawings.items() if drawing}
     out.parent.mkdir(parents=True, exist_ok=True)
     for path, content in texts.items():
         _replace(path, content)

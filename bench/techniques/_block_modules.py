@@ -1,11 +1,13 @@
 """A linear layer of square blocks of weights, all others zero; imports torch."""
 
 import warnings
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench.techniques._csr_modules import bias_of
 from bench.weight_form import WeightForm
 
 
@@ -28,10 +30,10 @@ class BlockSparseLinear(nn.Module):
         weight = linear.weight.detach()
         self.outputs, self.missing = len(weight), -weight.shape[1] % block
         padded = functional.pad(weight, (0, self.missing, 0, -self.outputs % block))
-        bias = weight.new_zeros(self.outputs) if linear.bias is None else linear.bias.detach()
-        self.register_buffer("bias", functional.pad(bias, (0, len(padded) - self.outputs)))
+        self.register_buffer("bias", functional.pad(bias_of(linear), (0, -self.outputs % block)))
         self._keep(padded, density, block)
         self.shape = padded.shape
+        self._matrix: Tensor | None = None
         parts = (self.values, self.columns, self.pointers)
         self.weight_form = WeightForm(
             dense=weight.numel(),
@@ -54,11 +56,21 @@ class BlockSparseLinear(nn.Module):
 
     def matrix(self) -> Tensor:
         """The weight as torch's block-sparse tensor, which shares the memory of the buffers."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse BSR tensor support is in beta")
-            return torch.sparse_bsr_tensor(
-                self.pointers, self.columns, self.values, self.shape, check_invariants=False
-            )
+        if self._matrix is None:  # making one takes longer than a small layer
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Sparse BSR tensor support is in beta")
+                self._matrix = torch.sparse_bsr_tensor(
+                    self.pointers, self.columns, self.values, self.shape, check_invariants=True
+                )
+        return self._matrix
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_matrix": None}  # a copy's would not share the copy's buffers
+
+    def _apply(self, *arguments: Any, **keywords: Any) -> Self:  # noqa: ANN401 - as torch's own
+        self._matrix = None
+        super()._apply(*arguments, **keywords)  # type: ignore[no-untyped-call]
+        return self
 
     def forward(self, inputs: Tensor) -> Tensor:
         if self.missing:

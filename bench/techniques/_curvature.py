@@ -49,6 +49,8 @@ def _of_chunk(model: nn.Module, inputs: Tensor) -> list[tuple[Tensor, Tensor]]:
     finally:
         for handle in handles:
             handle.remove()
+    if not calls:
+        return []
     sums = [output for _, _, output in calls]
     squares = [torch.zeros_like(output) for output in sums]
     shares = logits.detach().softmax(1)  # (n, classes)

@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from bench.techniques._csr_modules import bias_of
+
 
 class NarrowLinear(nn.Module):
     """A smaller dense layer between some of the inputs and some outputs: (n, in) to (n, out).
@@ -20,8 +22,7 @@ class NarrowLinear(nn.Module):
         weight = linear.weight.detach()
         self.register_buffer("inputs", strongest(weight.norm(dim=0), share))
         self.register_buffer("outputs", strongest(weight.norm(dim=1), share))
-        bias = weight.new_zeros(len(weight)) if linear.bias is None else linear.bias.detach()
-        self.register_buffer("bias", bias.clone())
+        self.register_buffer("bias", bias_of(linear))
         self.kept = nn.Linear(len(self.inputs), len(self.outputs), bias=False)
         self.kept.weight = nn.Parameter(
             weight[self.outputs][:, self.inputs].contiguous(), requires_grad=False

@@ -16,22 +16,16 @@
 #ifdef _OPENMP
 #include <omp.h>
 #endif
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
-#include <immintrin.h>
-#define CODES_IN_REGISTERS 32
-#endif
 
-#define LINE 16                  /* floats of a cache line */
-#define WIDEST 64                /* samples of the widest panel */
-#define NEAR_BYTES (1 << 20)     /* a panel up to this size is taken to stay near the core */
-#define ALONE 65536              /* fewer multiplications than this are not worth a second thread */
+#define LINE 16     /* floats of a cache line */
+#define ALONE 65536 /* fewer multiplications than this are not worth a second thread */
 
 typedef float Four __attribute__((vector_size(16), aligned(4)));
 typedef float Eight __attribute__((vector_size(32), aligned(4)));
 typedef float Sixteen __attribute__((vector_size(64), aligned(4)));
 
 typedef struct {
-    int blocks, rows, columns, chunk, shared;
+    int blocks, rows, columns, chunk;
     const int32_t *pointers;
     const uint16_t *indices;
     const uint8_t *codes;
@@ -40,57 +34,40 @@ typedef struct {
 } Matrix;
 
 /* Rows begin to end - 1 of the product with a panel of samples (columns + 1, width), into sums
- * (rows, width). Inlined with constants for chunk and parts. */
+ * (rows, width). Inlined with a constant for chunk. */
 #define DEFINE_PANEL(NAME, VECTOR, WIDTH)                                                          \
     static inline __attribute__((always_inline)) void NAME##_rows(                                 \
-        const Matrix *matrix, const float *panel, float *sums, int begin, int end, int chunk,      \
-        int parts)                                                                                 \
+        const Matrix *matrix, const float *panel, float *sums, int begin, int end, int chunk)      \
     {                                                                                              \
-        const int width = parts * (WIDTH);                                                         \
         for (int block = 0; block < matrix->blocks; block++) {                                     \
             const int32_t *pointers = matrix->pointers + (size_t)block * matrix->rows;             \
             for (int row = begin; row < end; row++) {                                              \
-                float *out = sums + (size_t)row * width;                                           \
-                VECTOR total[WIDEST / LINE];                                                       \
-                for (int part = 0; part < parts; part++)                                           \
-                    total[part] = block ? *(const VECTOR *)(out + part * (WIDTH))                  \
-                                        : (VECTOR){0} + matrix->bias[row];                         \
+                VECTOR *out = (VECTOR *)(sums + (size_t)row * (WIDTH));                            \
+                VECTOR total = block ? *out : (VECTOR){0} + matrix->bias[row];                     \
                 for (int k = pointers[row]; k < pointers[row + 1]; k++) {                          \
                     const uint16_t *index = matrix->indices + (size_t)k * chunk;                   \
-                    const float weight = matrix->codebook[matrix->codes[k]];                       \
-                    for (int part = 0; part < parts; part++) {                                     \
-                        const float *from = panel + part * (WIDTH);                                \
-                        VECTOR sum = *(const VECTOR *)(from + (size_t)index[0] * width);           \
-                        for (int each = 1; each < chunk; each++)                                   \
-                            sum += *(const VECTOR *)(from + (size_t)index[each] * width);          \
-                        total[part] += weight * sum;                                               \
-                    }                                                                              \
+                    VECTOR sum = *(const VECTOR *)(panel + (size_t)index[0] * (WIDTH));            \
+                    for (int each = 1; each < chunk; each++)                                       \
+                        sum += *(const VECTOR *)(panel + (size_t)index[each] * (WIDTH));           \
+                    total += matrix->codebook[matrix->codes[k]] * sum;                             \
                 }                                                                                  \
-                for (int part = 0; part < parts; part++)                                           \
-                    *(VECTOR *)(out + part * (WIDTH)) = total[part];                               \
+                *out = total;                                                                      \
             }                                                                                      \
         }                                                                                          \
     }                                                                                              \
-    static void NAME(const Matrix *matrix, const float *panel, float *sums, int begin, int end,    \
-                     int parts)                                                                    \
+    static void NAME(const Matrix *matrix, const float *panel, float *sums, int begin, int end)    \
     {                                                                                              \
-        if (matrix->chunk == 4 && parts == 1)                                                      \
-            NAME##_rows(matrix, panel, sums, begin, end, 4, 1);                                    \
-        else if (matrix->chunk == 2 && parts == 1)                                                 \
-            NAME##_rows(matrix, panel, sums, begin, end, 2, 1);                                    \
-        else if (parts == 1)                                                                       \
-            NAME##_rows(matrix, panel, sums, begin, end, 1, 1);                                    \
-        else if (matrix->chunk == 4)                                                               \
-            NAME##_rows(matrix, panel, sums, begin, end, 4, WIDEST / LINE);                        \
+        if (matrix->chunk == 4)                                                                    \
+            NAME##_rows(matrix, panel, sums, begin, end, 4);                                       \
         else if (matrix->chunk == 2)                                                               \
-            NAME##_rows(matrix, panel, sums, begin, end, 2, WIDEST / LINE);                        \
+            NAME##_rows(matrix, panel, sums, begin, end, 2);                                       \
         else                                                                                       \
-            NAME##_rows(matrix, panel, sums, begin, end, 1, WIDEST / LINE);                        \
+            NAME##_rows(matrix, panel, sums, begin, end, 1);                                       \
     }
 
 DEFINE_PANEL(four, Four, 4)
 DEFINE_PANEL(eight, Eight, 8)
-DEFINE_PANEL(sixteen, Sixteen, LINE)
+DEFINE_PANEL(sixteen, Sixteen, 16)
 
 /* The sum of the inputs of a chunk. Its indices are read as one word: loads are what limits. */
 static inline __attribute__((always_inline)) float gathered(const float *inputs,
@@ -110,7 +87,8 @@ static inline __attribute__((always_inline)) float gathered(const float *inputs,
     return inputs[*index];
 }
 
-/* One sample: four sums, so that an addition need not wait for the one before. */
+/* One sample: four sums, so that an addition need not wait for the one before. Scalar loads: gather
+ * instructions took twice as long, and a codebook held in registers was no faster. */
 static inline __attribute__((always_inline)) void vector_rows(const Matrix *matrix,
                                                               const float *inputs, float *sums,
                                                               int begin, int end, int chunk)
@@ -135,63 +113,8 @@ static inline __attribute__((always_inline)) void vector_rows(const Matrix *matr
     }
 }
 
-#ifdef CODES_IN_REGISTERS
-/* Four inputs by four loads: several processors do so faster than by their gather instruction. */
-static inline __m128 four_inputs(const float *inputs, const uint16_t *index)
-{
-    uint64_t word;
-    memcpy(&word, index, sizeof word);
-    __m128 found = _mm_load_ss(inputs + (word & 0xffff));
-    found = _mm_insert_ps(found, _mm_load_ss(inputs + (word >> 16 & 0xffff)), 0x10);
-    found = _mm_insert_ps(found, _mm_load_ss(inputs + (word >> 32 & 0xffff)), 0x20);
-    return _mm_insert_ps(found, _mm_load_ss(inputs + (word >> 48)), 0x30);
-}
-
-/* One sample, chunks of one index, at most 32 codes: the codebook is held in two registers. */
-static void vector_in_registers(const Matrix *matrix, const float *inputs, float *sums, int begin,
-                                int end)
-{
-    const __m512 low = _mm512_loadu_ps(matrix->codebook);
-    const __m512 high = _mm512_loadu_ps(matrix->codebook + 16);
-    for (int block = 0; block < matrix->blocks; block++) {
-        const int32_t *pointers = matrix->pointers + (size_t)block * matrix->rows;
-        for (int row = begin; row < end; row++) {
-            __m512 total = _mm512_setzero_ps();
-            int k = pointers[row];
-            const int last = pointers[row + 1];
-            for (; k + 16 <= last; k += 16) {
-                const uint16_t *index = matrix->indices + k;
-                __m512i code =
-                    _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(matrix->codes + k)));
-                __m512 found = _mm512_castps128_ps512(four_inputs(inputs, index));
-                found = _mm512_insertf32x4(found, four_inputs(inputs, index + 4), 1);
-                found = _mm512_insertf32x4(found, four_inputs(inputs, index + 8), 2);
-                found = _mm512_insertf32x4(found, four_inputs(inputs, index + 12), 3);
-                total = _mm512_fmadd_ps(_mm512_permutex2var_ps(low, code, high), found, total);
-            }
-            if (k < last) {
-                const __mmask16 rest = (__mmask16)((1u << (last - k)) - 1);
-                __m512i code = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(rest, matrix->codes + k));
-                __m512i index =
-                    _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(rest, matrix->indices + k));
-                __m512 found =
-                    _mm512_mask_i32gather_ps(_mm512_setzero_ps(), rest, index, inputs, 4);
-                total = _mm512_fmadd_ps(_mm512_permutex2var_ps(low, code, high), found, total);
-            }
-            sums[row] = _mm512_reduce_add_ps(total) + (block ? sums[row] : matrix->bias[row]);
-        }
-    }
-}
-#endif
-
 static void vector(const Matrix *matrix, const float *inputs, float *sums, int begin, int end)
 {
-#ifdef CODES_IN_REGISTERS
-    if (matrix->chunk == 1 && matrix->shared <= CODES_IN_REGISTERS) {
-        vector_in_registers(matrix, inputs, sums, begin, end);
-        return;
-    }
-#endif
     if (matrix->chunk == 4)
         vector_rows(matrix, inputs, sums, begin, end, 4);
     else if (matrix->chunk == 2)
@@ -206,11 +129,11 @@ static void product(const Matrix *matrix, const float *panel, float *sums, int b
     if (width == 1)
         vector(matrix, panel, sums, begin, end);
     else if (width == 4)
-        four(matrix, panel, sums, begin, end, 1);
+        four(matrix, panel, sums, begin, end);
     else if (width == 8)
-        eight(matrix, panel, sums, begin, end, 1);
+        eight(matrix, panel, sums, begin, end);
     else
-        sixteen(matrix, panel, sums, begin, end, width / LINE);
+        sixteen(matrix, panel, sums, begin, end);
 }
 
 /* Row where the part-th of *parts* equal shares of the first block's chunks begins: the other
@@ -244,16 +167,24 @@ static void pack(float *panel, const float *inputs, int samples, int width, long
     }
 }
 
-static int panel_width(const Matrix *matrix, int samples)
+/* Rows begin to end - 1 of the sums (rows, width), to where the outputs lie. */
+static void unpack(float *outputs, const float *sums, int samples, int width, long sample_stride,
+                   long row_stride, int begin, int end)
 {
-    if (samples == 1)
-        return 1;
-    if (samples <= 4)
-        return 4;
-    if (samples <= 8)
-        return 8;
-    const size_t near = (size_t)(matrix->columns + 1) * LINE * sizeof(float);
-    return samples >= WIDEST && near > NEAR_BYTES ? WIDEST : LINE;
+    for (int first = begin; first < end; first += LINE) {
+        const int last = first + LINE < end ? first + LINE : end;
+        for (int sample = 0; sample < samples; sample++)
+            for (int row = first; row < last; row++)
+                outputs[sample * sample_stride + row * row_stride] =
+                    sums[(size_t)row * width + sample];
+    }
+}
+
+/* Samples that are multiplied together: the more, the fewer times a weight is read. More than a
+ * cache line of them was slower. */
+static int panel_width(int samples)
+{
+    return samples == 1 ? 1 : samples <= 4 ? 4 : samples <= 8 ? 8 : LINE;
 }
 
 static void panel_product(const Matrix *matrix, const float *inputs, int samples, int width,
@@ -278,26 +209,22 @@ static void panel_product(const Matrix *matrix, const float *inputs, int samples
         }
         const int begin = share(matrix, part, parts), end = share(matrix, part + 1, parts);
         product(matrix, panel, sums, begin, end, width);
-        for (int row = begin; row < end; row++)
-            for (int sample = 0; sample < samples; sample++)
-                outputs[sample * strides[2] + row * strides[3]] =
-                    sums[(size_t)row * width + sample];
+        unpack(outputs, sums, samples, width, strides[2], strides[3], begin, end);
     }
 }
 
 /* outputs = matrix · inputs + bias for each sample; 0, or 1 where there is no memory.
  *
- * shape is (blocks, rows, columns, chunk, shared weights); pointers, in chunks, are
- * blocks * rows + 1; strides are those of the inputs' samples and columns and the outputs' samples
- * and rows. The codebook has at least 32 entries. */
+ * shape is (blocks, rows, columns, indices of a chunk); pointers, in chunks, are blocks * rows + 1;
+ * strides are those of the inputs' samples and columns, and of the outputs' samples and rows. */
 int joules_shared_product(const int32_t *shape, const int32_t *pointers, const uint16_t *indices,
                           const uint8_t *codes, const float *codebook, const float *bias,
                           const float *inputs, float *outputs, int samples, const long *strides,
                           int threads)
 {
-    const Matrix matrix = {shape[0], shape[1], shape[2], shape[3], shape[4],
+    const Matrix matrix = {shape[0], shape[1], shape[2], shape[3],
                            pointers, indices,  codes,    codebook, bias};
-    const size_t most = (size_t)panel_width(&matrix, samples);
+    const size_t most = (size_t)panel_width(samples);
     const size_t floats = ((size_t)matrix.columns + 1 + (size_t)matrix.rows) * most;
     /* whole lines: a vector that lies across two of them costs two loads */
     const size_t bytes = (floats / LINE + 1) * LINE * sizeof(float);
@@ -307,7 +234,7 @@ int joules_shared_product(const int32_t *shape, const int32_t *pointers, const u
     const int64_t work =
         (int64_t)pointers[(size_t)matrix.blocks * matrix.rows] * matrix.chunk * samples;
     for (int first = 0; first < samples;) {
-        const int width = panel_width(&matrix, samples - first);
+        const int width = panel_width(samples - first);
         const int taken = samples - first < width ? samples - first : width;
         float *sums = panel + (size_t)(matrix.columns + 1) * width;
         memset(panel + (size_t)matrix.columns * width, 0, (size_t)width * sizeof(float));

@@ -1,5 +1,6 @@
 """Compiles and loads the kernel for sparse matrices with shared weights."""
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -27,27 +28,34 @@ Product = Callable[..., int]
 def shared_product() -> Product | None:
     """The compiled kernel; None where no C compiler makes one that loads.
 
-    Compiled once for a source, a compiler and a processor, into the user's cache folder. It is
-    loaded after torch, so that both find the same OpenMP library and share its threads.
+    The compiler is ``$CC``, or the first of cc, gcc and clang. The library is kept in the user's
+    cache folder, one for each source, compiler and processor.
     """
-    compiler = shutil.which(os.environ.get("CC") or "cc") or shutil.which("gcc")
-    if compiler is None:
-        return None
-    return compiled(compiler, cache_folder() / "kernels")
+    chosen = os.environ.get("CC")
+    names = (chosen,) if chosen else ("cc", "gcc", "clang")
+    compiler = next(filter(None, map(shutil.which, names)), None)
+    return None if compiler is None else compiled(compiler, cache_folder() / "kernels")
 
 
 def compiled(compiler: str, folder: Path) -> Product | None:
-    """The kernel as *compiler* makes it, kept in *folder*; None if it cannot."""
-    import torch  # noqa: F401 - its OpenMP library must be there before ours asks for one
+    """The kernel as *compiler* makes it, kept in *folder*; None if it cannot.
+
+    A library that is there and does not load is made again.
+    """
+    import torch  # noqa: F401 - loaded first, so that both share one OpenMP library, its threads too
 
     path = folder / f"shared-{_key(compiler)}.so"
-    try:
-        if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            _compile(compiler, path)
-        function = ctypes.CDLL(str(path)).joules_shared_product
-    except OSError:
-        return None
+    with contextlib.suppress(OSError):
+        return _loaded(path)
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        _compile(compiler, path)
+        return _loaded(path)
+    return None
+
+
+def _loaded(path: Path) -> Product:
+    function = ctypes.CDLL(str(path)).joules_shared_product
     address = ctypes.c_void_p
     function.argtypes = [*[address] * 8, ctypes.c_int, address, ctypes.c_int]
     function.restype = ctypes.c_int

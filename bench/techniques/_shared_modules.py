@@ -30,6 +30,11 @@ class SharedMatrix(nn.Module):
         ValueError: There are more different values, or more than 65,535 columns.
     """
 
+    shape: Tensor
+    pointers: Tensor
+    indices: Tensor
+    codes: Tensor
+    codebook: Tensor
     bias: Tensor
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
@@ -38,6 +43,7 @@ class SharedMatrix(nn.Module):
         for name in FORM:
             self.register_buffer(name, torch.from_numpy(getattr(form, name)))
         self.register_buffer("bias", bias)
+        self.columns = weight.shape[1]
         self.form = WeightForm(
             dense=weight.numel(),
             stored=len(form.indices),
@@ -61,6 +67,7 @@ class SharedMatrix(nn.Module):
 
         Raises:
             TypeError: The inputs are of another type or elsewhere.
+            ValueError: They have another number of columns.
             RuntimeError: The kernel cannot be compiled here.
             MemoryError: There is none for the samples.
         """
@@ -69,6 +76,10 @@ class SharedMatrix(nn.Module):
             raise RuntimeError(
                 "the kernel for shared weights does not compile here, wanted a C compiler; "
                 "install gcc, or use form='csr'"
+            )
+        if inputs.shape[-1] != self.columns:
+            raise ValueError(
+                f"found inputs of {inputs.shape[-1]} features, wanted {self.columns}; reshape them"
             )
         if inputs.dtype is not torch.float32 or not inputs.is_cpu:
             raise TypeError(
@@ -156,16 +167,18 @@ def to_shared(model: nn.Module) -> tuple[nn.Module, str]:
     if shared_product() is None:
         sparse, note = to_csr(model)
         return sparse, f"{FALLBACK_NOTE}: {note}"
-    shared: nn.Module = copy.deepcopy(model)
-    note = NOTE
+    convolutions = any(isinstance(module, nn.Conv2d) for module in model.modules())
+    note = NOTE + CONVOLUTION_NOTE if convolutions else NOTE
+    if isinstance(model, nn.Linear | nn.Conv2d):  # a layer on its own has no name to be set by
+        return _shared(model).eval(), note
+    shared = copy.deepcopy(model)
     for name, module in model.named_modules():
-        layer: nn.Module | None = None
-        if isinstance(module, nn.Linear):
-            layer = SharedSparseLinear.of(module)
-        elif isinstance(module, nn.Conv2d):
-            layer, note = SharedSparseConv2d(module), NOTE + CONVOLUTION_NOTE
-        if layer is not None and name:
-            shared.set_submodule(name, layer)
-        elif layer is not None:
-            shared = layer
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            shared.set_submodule(name, _shared(module))
     return shared.eval(), note
+
+
+def _shared(layer: nn.Linear | nn.Conv2d) -> nn.Module:
+    if isinstance(layer, nn.Linear):
+        return SharedSparseLinear.of(layer)
+    return SharedSparseConv2d(layer)

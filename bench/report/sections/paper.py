@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from bench.compare import Row, Table
+from bench.layer_counts import recorded
 from bench.quantities import Absent
+from bench.record import CaseRecord
 from bench.reference.directions import Direction, directions
 from bench.reference.layers import PublishedRatio, layer_density, layer_ratios
 from bench.reference.published import Confidence
@@ -132,12 +134,15 @@ def _densities(row: Row) -> str:
 
 
 def _digits(table: Table) -> list[str]:
-    """What papers found of the techniques that ran on digits, beside what they did here."""
+    """What papers found of the techniques that ran on digits, beside what they did here.
+
+    Connections are counted by layer: a case of a journal that has no layers is left out.
+    """
     lines: dict[tuple[str, str], tuple[str, ...]] = {}
     baselines = {row.case.case: row for row in table.rows}
     for row in table.rows:
         published = directions(row.case.technique, row.case.workload)
-        if published:
+        if published and row.case.layers:
             cells = _digit_cells(row, baselines.get(row.case.baseline), published)
             lines.setdefault((row.case.workload, row.case.label), cells)
     if not lines:
@@ -154,11 +159,16 @@ def _digit_cells(row: Row, baseline: Row | None, published: Sequence[Direction])
     return (
         text.escape(row.case.workload),
         text.escape(row.case.label),
-        _times(before.nonzero if before else None, row.case.nonzero),
+        _times(connections(before) if before else None, connections(row.case)),
         _times(before.size_bytes.get("disk") if before else None, row.case.size_bytes.get("disk")),
         shown,
         "<br>".join(_direction(each) for each in published),
     )
+
+
+def connections(case: CaseRecord) -> int:
+    """Weights that are not zero, biases left out, as the papers count them."""
+    return sum(round(layer.weights * layer.weight_density) for layer in recorded(case.layers))
 
 
 def _times(before: int | None, after: int | None) -> str:

@@ -14,9 +14,10 @@ def section(report: Report) -> str:
         return ""
     what = " and ".join(dict.fromkeys(_axis(panel) for panel in found))
     alt = text.escape(f"Quality against {what}, one panel for each workload and batch")
-    address = text.escape(report.figure).replace(" ", "%20").replace("(", "%28").replace(")", "%29")
     data = "\n\n".join(_data(panel) for panel in found)
-    return f"![{alt}]({address})\n\n{blocks.details('Data of the figure', data)}"
+    return (
+        f"![{alt}]({text.address(report.figure)})\n\n{blocks.details('Data of the figure', data)}"
+    )
 
 
 def _axis(panel: Panel) -> str:

@@ -1,0 +1,49 @@
+"""Does a fully connected layer, pruned as published, use less energy per input than as it was?
+
+Deep Compression's Tables 8 and 9 and EIE's Table IV again: the layers of AlexNet, VGG-16 and
+NeuralTalk at their published densities, with random weights. Shared weights run on a kernel of our
+own, the form that the paper could not time. The mask runs the dense kernel, zeros and all.
+"""
+
+from typing import Any
+
+import pytest
+
+from bench import Joules
+from bench.workloads.layer import LAYERS
+
+FORMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "mask": ("magnitude_pruning", {"form": "mask", "retrain": "none"}),
+    "csr": ("magnitude_pruning", {"form": "csr", "retrain": "none"}),
+    "shared": ("shared_sparse", {"bits": 5}),
+    "block-sparse": ("block_sparse", {"block": 16}),
+    "structured": ("neuron_pruning", {}),
+    "bf16": ("bf16", {}),
+    "int8": ("int8_static", {}),
+}
+DENSE = ("bf16", "int8")
+"""Forms that keep every weight."""
+BRIEF = ("mask", "csr", "shared", "bf16", "int8")
+"""Forms of AlexNet's FC6 that every profile measures; the rest are for ``full``."""
+
+CASES = [
+    pytest.param(
+        layer,
+        form,
+        marks=()
+        if layer == "alexnet-fc6" and form in BRIEF
+        else pytest.mark.joules(profile="full"),
+    )
+    for layer in LAYERS
+    if layer != "tiny-fc"
+    for form in FORMS
+]
+
+
+@pytest.mark.parametrize("batch", [1, 64])
+@pytest.mark.parametrize(("layer", "form"), CASES)
+def test_layer(joules: Joules, layer: str, form: str, batch: int) -> None:
+    technique, level = FORMS[form]
+    if form not in DENSE:
+        level = {**level, "density": LAYERS[layer].density}
+    joules(joules.variant(technique, f"layer:{layer}", **level), batch=batch)

@@ -1,0 +1,43 @@
+"""How small can a model get before its quality breaks?
+
+Deep Compression's Figure 6 again: pruning alone, quantization alone, both together, each over its
+levels, judged over all seeds and not timed. And Han's Figure 5: pruning without retraining, with
+one retraining, and step by step.
+"""
+
+import pytest
+
+from bench import Joules
+
+pytestmark = pytest.mark.joules(profile="full")
+
+WORKLOADS = pytest.mark.parametrize("workload", ["digits28-mlp", "digits-cnn"])
+DENSITIES = [0.3, 0.15, 0.08, 0.04, 0.02]
+
+
+@WORKLOADS
+@pytest.mark.parametrize("density", DENSITIES)
+def test_pruning_alone(joules: Joules, workload: str, density: float) -> None:
+    joules.judge(joules.variant("deep_compression", workload, stage="p", density=density))
+
+
+@WORKLOADS
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 8])
+def test_quantization_alone(joules: Joules, workload: str, bits: int) -> None:
+    joules.judge(joules.variant("weight_sharing", workload, bits=bits))
+
+
+@WORKLOADS
+@pytest.mark.parametrize("density", DENSITIES)
+@pytest.mark.parametrize("stage", ["pq", "pqh"])
+def test_both(joules: Joules, workload: str, stage: str, density: float) -> None:
+    joules.judge(joules.variant("deep_compression", workload, stage=stage, density=density))
+
+
+@pytest.mark.parametrize("density", DENSITIES)
+@pytest.mark.parametrize("retrain", ["none", "once", "iterative"])
+def test_retraining(joules: Joules, retrain: str, density: float) -> None:
+    variant = joules.variant(
+        "magnitude_pruning", "digits28-mlp", density=density, form="csr", retrain=retrain
+    )
+    joules.judge(variant)
