@@ -41,33 +41,38 @@ def clusters_of(weight: Tensor, bits: int) -> Clusters:
     """The nonzero elements of *weight* in at most 2^bits clusters, by k-means.
 
     The centroids begin evenly spaced between the least and the largest weight: so the few large
-    weights, which matter most, have centroids too. A cluster that ends empty is left out.
+    weights, which matter most, have centroids too. In one dimension a cluster is a stretch of the
+    sorted weights, and a round costs a few differences of running sums. A cluster that ends empty
+    is left out.
 
     Source: Han, Mao and Dally 2016, "Deep Compression", section 3.2.
     """
     flat = weight.detach().flatten()
-    places = flat.nonzero().flatten()
-    values = flat[places].double()  # (nonzero,)
+    places = flat.nonzero()[:, 0]
+    values, order = flat[places].double().sort()  # (nonzero,)
     if not len(values):
         return Clusters(weight.shape, places, places, flat[:0].clone())
-    centroids = torch.linspace(
-        float(values.min()), float(values.max()), 1 << bits, dtype=torch.float64
-    )
-    codes = _nearest(values, centroids)
+    sums = torch.cat([values.new_zeros(1), values.cumsum(0)])
+    centroids = torch.linspace(float(values[0]), float(values[-1]), 1 << bits, dtype=values.dtype)
+    ends = _ends(values, centroids)
     for _ in range(ROUNDS):
-        counts = torch.bincount(codes, minlength=len(centroids))
-        sums = torch.bincount(codes, weights=values, minlength=len(centroids))
-        centroids = torch.where(counts > 0, sums / counts.clamp(min=1), centroids)
-        before, codes = codes, _nearest(values, centroids)
-        if torch.equal(before, codes):
+        counts = ends.diff()
+        means = sums[ends].diff() / counts.clamp(min=1)
+        centroids = torch.where(counts > 0, means, centroids)
+        before, ends = ends, _ends(values, centroids)
+        if torch.equal(before, ends):
             break
-    used, codes = torch.unique(codes, return_inverse=True)
+    counts = ends.diff()
+    used = counts > 0
+    ranks = torch.arange(int(used.sum())).repeat_interleave(counts[used])  # of the sorted weights
+    codes = torch.empty_like(order).index_copy_(0, order, ranks)
     return Clusters(weight.shape, places, codes, centroids[used].to(weight.dtype))
 
 
-def _nearest(values: Tensor, centroids: Tensor) -> Tensor:
-    """The centroid nearest to each value; *centroids* ascend."""
-    return torch.bucketize(values, (centroids[1:] + centroids[:-1]) / 2)
+def _ends(values: Tensor, centroids: Tensor) -> Tensor:
+    """Where each centroid's stretch of the sorted *values* begins, and the end: (clusters + 1,)."""
+    middles = torch.searchsorted(values, (centroids[1:] + centroids[:-1]) / 2)
+    return torch.cat([middles.new_zeros(1), middles, middles.new_full((1,), len(values))])
 
 
 class _Decode(torch.autograd.Function):
