@@ -148,6 +148,7 @@ def decode_tensor(head: Head, content: Bytes) -> "Tensor":
     """
     import torch
 
+    _at_least(content, fixed_bytes(head.entries, 1))  # an entry has a bit at least
     flat = np.zeros(head.elements, dtype=np.int32)
     if head.entries:
         indices, rest = _indices(head, content)
