@@ -45,7 +45,10 @@ LAYERS = {
     "neuraltalk-lstm": Layer(1201, 2400, 0.10),
     "tiny-fc": Layer(64, 48, 0.10),
 }
-"""Deep Compression's Tables 4 and 5, and EIE's Table III; ``tiny-fc`` is ours, for smoke tests."""
+"""Deep Compression's Tables 4 and 5, and EIE's Table III; ``tiny-fc`` is ours, for smoke tests.
+
+NeuralTalk's densities are those of `bench.reference` whose confidence is ``memory-unverified``.
+"""
 
 
 @dataclass(frozen=True, slots=True)
