@@ -255,7 +255,7 @@ def test_forged_file_that_is_sound_is_read() -> None:
         ("pq rows 1 0 1 1 2", b"\0", "wanted one of a tensor"),
         ("pq rows 1 257 1 1 2", b"\0", "wanted one of a tensor"),
         ("p rows 1 0 999999999999 1 2", b"\0", "bytes, wanted 125000000000 at least"),
-        ("pqh rows 1 2 999999999999 1 2", bytes(8) + b"\x11\x11\0", "bytes, wanted 125000000000 at least"),
+        ("pqh rows 1 2 999999999999 1 2", bytes(8) + b"\x11\x11\0", "wanted 125000000000 at least"),
         ("p rows 1 0 0 1 2", b"\0", "for no weight, wanted 0"),
         ("p rows 1 0 1 1 2", b"\0\0\0\0", "bytes of values, wanted 4"),
         ("p rows 2 0 1 1 2", b"\x80\0\0\0\0", "found a weight at 2, wanted below 2"),
