@@ -1,6 +1,6 @@
 """A small model taught by the large one, in 8 bits."""
 
-from bench.model_facts import disk_bytes
+from bench.model_facts import disk_bytes, float_size
 from bench.techniques._trainable import trainable
 from bench.workload import Variant, Workload, level
 
@@ -35,4 +35,5 @@ def apply(
     note = f"{student.note}; weights int8, activations uint8, oneDNN kernels"
     levels = level(temperature=temperature, soft=soft)
     size = disk_bytes(model.state_dict())
-    return Variant(workload, "distilled_int8", levels, model, size, note)
+    sizes = float_size(student.model)
+    return Variant(workload, "distilled_int8", levels, model, size, note, sizes)

@@ -1,6 +1,6 @@
 """Weights in 8 bits beforehand, activations in 8 bits at each call, int8 kernels."""
 
-from bench.model_facts import disk_bytes
+from bench.model_facts import disk_bytes, float_size
 from bench.workload import Variant, Workload, level
 
 
@@ -29,4 +29,5 @@ def apply(workload: Workload, *, seed: int = 0) -> Variant:  # noqa: ARG001 - no
 
     model = to_int8_at_run_time(workload.model)
     note = "weights int8 per channel, activations uint8 by the range of each call, oneDNN kernels"
-    return Variant(workload, "int8_dynamic", level(), model, disk_bytes(model.state_dict()), note)
+    size, sizes = disk_bytes(model.state_dict()), float_size(workload.model)
+    return Variant(workload, "int8_dynamic", level(), model, size, note, sizes)

@@ -1,6 +1,6 @@
 """Weights and activations in 8 bits, the model trained to bear the rounding, int8 kernels."""
 
-from bench.model_facts import disk_bytes
+from bench.model_facts import disk_bytes, float_size
 from bench.stages import stage
 from bench.techniques._trainable import trainable
 from bench.workload import Variant, Workload, level
@@ -48,4 +48,4 @@ def apply(workload: Workload, *, seed: int = 0) -> Variant:
     quantized = to_int8(trained, context.train_inputs)
     note = "trained with rounding; weights int8 per channel, activations uint8, oneDNN kernels"
     size = disk_bytes(quantized.state_dict())
-    return Variant(workload, "int8_qat", level(), quantized, size, note)
+    return Variant(workload, "int8_qat", level(), quantized, size, note, float_size(trained))

@@ -1,6 +1,6 @@
 """Fewer units and channels, and these in 8 bits: both gains on kernels that are there."""
 
-from bench.model_facts import disk_bytes
+from bench.model_facts import disk_bytes, float_size
 from bench.techniques._trainable import trainable
 from bench.workload import Variant, Workload, level
 
@@ -33,4 +33,6 @@ def apply(workload: Workload, *, seed: int = 0, ratio: float = 0.5) -> Variant:
     model = to_int8(pruned.model, context.train_inputs)
     note = "fewer units and channels; weights int8, activations uint8, oneDNN kernels"
     size = disk_bytes(model.state_dict())
-    return Variant(workload, "pruned_int8", level(ratio=ratio), model, size, note)
+    return Variant(
+        workload, "pruned_int8", level(ratio=ratio), model, size, note, float_size(pruned.model)
+    )
