@@ -95,6 +95,12 @@ def stored_bytes(model: object) -> int | None:
     return disk_bytes(tensors) if tensors else None
 
 
+def float_size(model: object) -> dict[str, int]:
+    """The size that a quantized form of *model* stands beside: ``dense``, if it is known."""
+    size = stored_bytes(model)
+    return {} if size is None else {"dense": size}
+
+
 def _macs(model: "nn.Module", inputs: object) -> int | None:
     """What `bench._macs` counts; None where the model does not run as it lies, or not under it.
 
