@@ -95,6 +95,12 @@ def stored_bytes(model: object) -> int | None:
     return disk_bytes(tensors) if tensors else None
 
 
+def float_size(model: object) -> dict[str, int]:
+    """The size that a quantized form of *model* stands beside: ``dense``, if it is known."""
+    size = stored_bytes(model)
+    return {} if size is None else {"dense": size}
+
+
 def dense_bytes(model: object) -> int | None:
     """Bytes of the dense float32 weights that a module stands for; None where they do not lie open.
 

@@ -18,7 +18,8 @@ from bench.techniques import bf16, block_sparse, neuron_pruning, shared_sparse
 from bench.techniques._block_modules import BlockSparseLinear
 from bench.techniques._csr_modules import SparseLinear, to_csr
 from bench.techniques._narrow_modules import NarrowLinear, strongest
-from bench.techniques.shared_sparse import clustered, largest
+from bench.techniques._sharing import clusters_of
+from bench.techniques.shared_sparse import largest
 from bench.workload import Variant, Workload
 from bench.workloads import layer as layers
 from bench.workloads.layer import LAYERS
@@ -258,7 +259,7 @@ def test_each_weight_has_the_nearest_of_few_values_that_are_the_means_of_theirs(
 ) -> None:
     weight = torch.randn(2, size, generator=torch.Generator().manual_seed(seed))
     weight[:, ::3] = 0
-    shared = clustered(weight, bits)
+    shared = clusters_of(weight, bits).decoded()
     values = torch.from_numpy(np.unique(shared[shared != 0].numpy()))
     assert len(values) <= 1 << bits
     assert torch.equal(shared == 0, weight == 0)

@@ -1,6 +1,5 @@
 """Pruning of single weights and of units: what goes, what stays, and what each level changes."""
 
-import copy
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
@@ -13,14 +12,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from bench.techniques import (
-    _local_fit,
     _pruning,
     energy_aware_pruning,
     magnitude_pruning,
     optimal_brain_damage,
     structured_pruning,
 )
-from bench.techniques._curvature import hessian_diagonal
 from bench.workload import Variant, Workload
 from bench.workloads import digits_mlp
 
@@ -222,38 +219,6 @@ def test_highest_takes_exactly_as_many_as_asked_and_none_below_one_that_it_leave
         assert ranks[kept].min() >= ranks[~kept].max()
 
 
-def test_curvature_of_one_layer_is_the_exact_hessian_of_cross_entropy() -> None:
-    layer, images = nn.Linear(3, 4), drawn(5, 3)
-    labels = torch.tensor([0, 1, 2, 3, 0])
-
-    def loss(flat: Tensor) -> Tensor:
-        logits = nn.functional.linear(images, flat.view(4, 3), layer.bias.detach())
-        return nn.functional.cross_entropy(logits, labels)
-
-    hessian: Any = torch.autograd.functional.hessian(loss, layer.weight.detach().flatten())  # type: ignore[no-untyped-call]
-    found = hessian_diagonal(layer, images)[layer.weight]
-    torch.testing.assert_close(found.flatten(), hessian.diagonal())
-
-
-def test_curvature_sees_through_activations_in_place_and_convolutions() -> None:
-    convolution, linear = nn.Conv2d(1, 2, 3, padding="same"), nn.Linear(32, 3)
-    features = nn.Sequential(convolution, nn.ReLU(inplace=True), nn.Flatten())
-    images = drawn(2, 1, 4, 4)
-    found = hessian_diagonal(nn.Sequential(features, linear), images)
-    alone = hessian_diagonal(linear, features(images).detach())
-    torch.testing.assert_close(found[linear.weight], alone[linear.weight])
-    assert found[convolution.weight].shape == (2, 1, 3, 3)
-
-
-def test_curvature_of_a_convolution_over_the_whole_image_is_that_of_a_linear_layer() -> None:
-    convolution, linear = nn.Conv2d(2, 3, 4, bias=False), nn.Linear(32, 3, bias=False)
-    linear.weight.data.copy_(convolution.weight.data.flatten(1))
-    images = drawn(6, 2, 4, 4)
-    found = hessian_diagonal(nn.Sequential(convolution, nn.Flatten()), images)[convolution.weight]
-    same = hessian_diagonal(linear, images.flatten(1))[linear.weight]
-    torch.testing.assert_close(found.flatten(1), same)
-
-
 def test_weights_that_no_image_reaches_have_no_saliency_and_go_first(short: Short) -> None:
     workload = short()
     dead = workload.context.train_inputs.abs().sum(0) == 0  # (64,)
@@ -277,49 +242,6 @@ def test_layers_are_cut_beyond_what_accuracy_allows_where_density_asks_for_it(
     assert nonzero(energy_aware_pruning.apply(short(), density=1e-9, retrain="none").model) == [
         1, 1, 1,
     ]  # fmt: skip
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(1, 40), st.integers(0, 9))
-def test_a_cut_leaves_exactly_as_many_weights_as_asked(count: int, seed: int) -> None:
-    inputs = drawn(20, 8, seed=seed)
-    weight = drawn(5, 8, seed=seed + 1)
-    kept = _local_fit.kept_of(weight, inputs.T @ inputs, count)
-    assert int(kept.sum()) == count
-
-
-def test_a_cut_gives_back_the_small_weight_of_a_large_input() -> None:
-    weight = torch.linspace(1.0, 0.1, 10)[None]  # the last is the smallest
-    products = torch.diag(torch.tensor([1.0] * 9 + [1e6]))
-    kept = _local_fit.kept_of(weight, products, 1)
-    assert kept.tolist() == [[False] * 9 + [True]]
-
-
-def test_fitted_layer_gives_what_it_gave_where_its_inputs_depend_on_each_other() -> None:
-    images = drawn(50, 1)
-    images = torch.cat([images, 2 * images], 1)  # (50, 2), the second twice the first
-    before, model = nn.Linear(2, 3), nn.Linear(2, 3)
-    model.load_state_dict(before.state_dict())
-    model.weight.data[:, 0] = 0
-    outer, kept = nn.Sequential(model), nn.Sequential(before)
-    _local_fit.fit(outer, kept, images)
-    assert not model.weight[:, 0].any()
-    with torch.inference_mode():
-        torch.testing.assert_close(outer(images), kept(images), rtol=0.02, atol=0.02)
-
-
-def test_fitted_convolution_without_bias_is_nearer_to_what_it_gave_than_the_cut_one() -> None:
-    images = drawn(30, 2, 6, 6)
-    images[:, 1] = images[:, 0]
-    whole = nn.Conv2d(2, 3, 3, padding=1, stride=2, bias=False)
-    part = copy.deepcopy(whole)
-    part.weight.data[:, 1] = 0
-    before, cut = nn.Sequential(whole), nn.Sequential(part)
-    with torch.inference_mode():
-        far = (cut(images) - before(images)).square().mean()
-        _local_fit.fit(cut, before, images)
-        near = (cut(images) - before(images)).square().mean()
-    assert near < 0.01 * far
 
 
 def test_shape_from_scratch_has_other_weights_and_the_epochs_of_both_trainings(

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 WEIGHT_MAX = 127
 ACTIVATION_MAX = 255
 
-_PASSED_ON = (nn.MaxPool2d, nn.Flatten, nn.Dropout, nn.Identity)
+PASSED_ON = (nn.MaxPool2d, nn.Flatten, nn.Dropout, nn.Identity)
+"""Layers that do to uint8 what they do to float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class _Int8Layer(nn.Module):
     Args:
         layer: The float layer.
         source: Scale of its inputs.
-        result: Scale of its outputs, after ReLU; None for float32 without ReLU.
+        result: Scale of its outputs, after ReLU; None for float32.
+        relu: Whether float32 outputs pass ReLU; uint8 ones always do.
     """
 
     weight: Tensor
@@ -56,7 +58,14 @@ class _Int8Layer(nn.Module):
     weight_zero: Tensor
     bias: Tensor
 
-    def __init__(self, layer: nn.Linear | nn.Conv2d, source: Scale, result: Scale | None) -> None:
+    def __init__(
+        self,
+        layer: nn.Linear | nn.Conv2d,
+        source: Scale,
+        result: Scale | None,
+        *,
+        relu: bool = False,
+    ) -> None:
         super().__init__()
         rows = layer.weight.detach().flatten(1)  # (out, rest)
         scale = rows.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / WEIGHT_MAX
@@ -69,21 +78,27 @@ class _Int8Layer(nn.Module):
         self.source = source
         self.result = result or Scale(1.0)
         self.dtype = torch.float32 if result is None else torch.uint8
-        self.after = "none" if result is None else "relu"
+        self.after = "none" if result is None and not relu else "relu"
 
 
 class Int8Linear(_Int8Layer):
-    """uint8 (n, in) to uint8 (n, out) after ReLU, or to float32 (n, out)."""
+    """uint8 (n, in) to uint8 (n, out) after ReLU, or to float32 (n, out).
 
-    def __init__(self, linear: nn.Linear, source: Scale, result: Scale | None) -> None:
-        super().__init__(linear, source, result)
+    A call may bring its own scale of the inputs.
+    """
+
+    def __init__(
+        self, linear: nn.Linear, source: Scale, result: Scale | None, *, relu: bool = False
+    ) -> None:
+        super().__init__(linear, source, result, relu=relu)
         self.packed = torch.ops.onednn.qlinear_prepack(self.weight, None)
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, source: Scale | None = None) -> Tensor:
+        source = source or self.source
         output: Tensor = torch.ops.onednn.qlinear_pointwise(
             inputs,
-            self.source.step,
-            self.source.zero,
+            source.step,
+            source.zero,
             self.packed,
             self.weight_scale,
             self.weight_zero,
@@ -99,10 +114,15 @@ class Int8Linear(_Int8Layer):
 
 
 class Int8Conv2d(_Int8Layer):
-    """uint8 (n, in, height, width) to uint8 (n, out, …) after ReLU, or to float32."""
+    """uint8 (n, in, height, width) to uint8 (n, out, …) after ReLU, or to float32.
 
-    def __init__(self, convolution: nn.Conv2d, source: Scale, result: Scale | None) -> None:
-        super().__init__(convolution, source, result)
+    A call may bring its own scale of the inputs.
+    """
+
+    def __init__(
+        self, convolution: nn.Conv2d, source: Scale, result: Scale | None, *, relu: bool = False
+    ) -> None:
+        super().__init__(convolution, source, result, relu=relu)
         if isinstance(convolution.padding, str) or convolution.padding_mode != "zeros":
             raise TypeError(
                 f"cannot quantize {convolution}, wanted padding in pixels, with zeros; replace it"
@@ -119,11 +139,12 @@ class Int8Conv2d(_Int8Layer):
             self.weight, self.weight_scale, source.step, source.zero, *self.places
         )
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, source: Scale | None = None) -> Tensor:
+        source = source or self.source
         output: Tensor = torch.ops.onednn.qconv_pointwise(
             inputs.contiguous(memory_format=torch.channels_last),
-            self.source.step,
-            self.source.zero,
+            source.step,
+            source.zero,
             self.packed,
             self.weight_scale,
             self.weight_zero,
@@ -146,6 +167,20 @@ def to_int8(model: object, inputs: Tensor) -> nn.Sequential:
         TypeError: *model* is no `nn.Sequential`, or has a layer without an int8 form.
         RuntimeError: This torch has no int8 kernels of oneDNN.
     """
+    sequence = quantizable(model)
+    with torch.inference_mode():
+        layers = list(_int8_layers(list(sequence.eval()), inputs))
+    with torch.inference_mode(mode=False):
+        return nn.Sequential(*layers).eval()
+
+
+def quantizable(model: object) -> nn.Sequential:
+    """*model* itself, if it can be looked at layer by layer and int8 kernels are there.
+
+    Raises:
+        TypeError: *model* is no `nn.Sequential`.
+        RuntimeError: This torch has no int8 kernels of oneDNN.
+    """
     if not hasattr(torch.ops.onednn, "qlinear_pointwise"):
         raise RuntimeError(
             f"torch {torch.__version__} has no operator onednn::qlinear_pointwise, wanted for "
@@ -156,10 +191,7 @@ def to_int8(model: object, inputs: Tensor) -> nn.Sequential:
             f"cannot quantize {type(model).__name__}, wanted an nn.Sequential; write the model as "
             "one, or quantize it yourself and measure it against its baseline"
         )
-    with torch.inference_mode():
-        layers = list(_int8_layers(list(model.eval()), inputs))
-    with torch.inference_mode(mode=False):
-        return nn.Sequential(*layers).eval()
+    return model
 
 
 def _int8_layers(layers: list[nn.Module], values: Tensor) -> Iterator[nn.Module]:
@@ -178,7 +210,7 @@ def _int8_layers(layers: list[nn.Module], values: Tensor) -> Iterator[nn.Module]
             kind = Int8Linear if isinstance(layer, nn.Linear) else Int8Conv2d
             yield kind(layer, scale, result)  # type: ignore[arg-type]
             scale = result or scale
-        elif isinstance(layer, _PASSED_ON):
+        elif isinstance(layer, PASSED_ON):
             yield layer
         elif not isinstance(layer, nn.ReLU):
             raise TypeError(

@@ -1,5 +1,6 @@
 """A layer's outputs kept as they were while its weights go: Yang's local fitting; imports torch."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -30,41 +31,51 @@ def _fits(layer: nn.Conv2d) -> bool:
     return layer.groups == 1 and not isinstance(layer.padding, str)
 
 
-def observed(model: nn.Module, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
-    """What the layer *name* takes, with a last column of ones, and what it gives.
+def observed(
+    model: nn.Module, images: Tensor, names: Collection[str] | None = None
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """What layers take, with a last column of ones, and what they give.
+
+    Args:
+        model: Runs once on *images*.
+        images: Its inputs.
+        names: Which layers; all that can be fitted if None.
 
     Returns:
-        Tensors (rows, in + 1) and (rows, out). A row is an image, or a place in one for a
+        By name: tensors (rows, in + 1) and (rows, out). A row is an image, or a place in one for a
         convolution.
     """
-    found: list[tuple[Tensor, Tensor]] = []
+    found: dict[str, tuple[Tensor, Tensor]] = {}
 
-    def note(_layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
-        found.append((given[0].clone(), output.clone()))
+    def hook(name: str) -> Any:  # noqa: ANN401 - torch's hook
+        return lambda layer, given, output: found.update({name: _rows(layer, given[0], output)})
 
-    layer: Any = model.get_submodule(name)
-    handle = layer.register_forward_hook(note)
+    layers = layers_of(model)
+    chosen = layers if names is None else {name: layers[name] for name in names}
+    handles = [layer.register_forward_hook(hook(name)) for name, layer in chosen.items()]
     try:
         with torch.no_grad():
             model(images)
     finally:
-        handle.remove()
-    inputs, outputs = found[0]
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def _rows(layer: Layer, inputs: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
     if isinstance(layer, nn.Conv2d):
         places: Any = (layer.kernel_size, layer.dilation, layer.padding, layer.stride)
         inputs = functional.unfold(inputs, *places)  # (n, in * kernel, places)
         inputs, outputs = inputs.transpose(1, 2), outputs.flatten(2).transpose(1, 2)
-    inputs, outputs = inputs.flatten(0, -2), outputs.flatten(0, -2)
-    return torch.cat([inputs, torch.ones(len(inputs), 1)], 1), outputs
+    inputs = inputs.flatten(0, -2)
+    # copies, both: what follows may change them in place
+    return torch.cat([inputs, torch.ones(len(inputs), 1)], 1), outputs.flatten(0, -2).clone()
 
 
-def moments(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    """Mean products xᵀx (in, in) of each layer's inputs."""
-    found = {}
-    for name in layers_of(model):
-        inputs = observed(model, name, images)[0][:, :-1]
-        found[name] = inputs.T @ inputs / len(inputs)
-    return found
+def moments(inputs: Tensor) -> Tensor:
+    """Mean products xᵀx (in, in) of a layer's inputs, as `observed` gives them."""
+    values = inputs[:, :-1]
+    return values.T @ values / len(values)
 
 
 def kept_of(weight: Tensor, products: Tensor, count: int) -> Tensor:
@@ -86,19 +97,20 @@ def kept_of(weight: Tensor, products: Tensor, count: int) -> Tensor:
     return kept | highest(gain.flatten(), restored).view_as(weight)
 
 
-def fit(model: nn.Module, before: nn.Module, images: Tensor) -> None:
-    """Gives each layer of *model*, in order, weights with which it gives what it gave *before*.
+def fit(model: nn.Module, wanted: Mapping[str, Tensor], images: Tensor) -> None:
+    """Gives each layer of *model*, in order, weights with which it gives what is *wanted* of it.
 
     For each output the weights that are left and the bias are the least squares of
-    ‖x w + b − y‖² over the images, x as the layers fitted so far give it and y of *before*.
+    ‖x w + b − y‖² over the images: x as the layers fitted so far give it, y (rows, out) of the
+    model before weights were removed.
     """
     for name, layer in layers_of(model).items():
-        inputs, _ = observed(model, name, images)
-        _, wanted = observed(before, name, images)
-        rows, bias = _fitted(layer, inputs.double(), wanted.double())
-        layer.weight.data.copy_(rows.view_as(layer.weight))
-        if layer.bias is not None:
-            layer.bias.data.copy_(bias)
+        if name in wanted:
+            inputs, _ = observed(model, images, (name,))[name]
+            rows, bias = _fitted(layer, inputs.double(), wanted[name].double())
+            layer.weight.data.copy_(rows.view_as(layer.weight))
+            if layer.bias is not None:
+                layer.bias.data.copy_(bias)
 
 
 def _fitted(layer: Layer, inputs: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:

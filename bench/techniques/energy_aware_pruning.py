@@ -1,6 +1,5 @@
 """Prunes the layer with most modelled energy first, and fits what is left to its old outputs."""
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -118,13 +117,14 @@ class _Cuts:
         """Cuts until the share *density* of all weights is left, and fits the rest."""
         from bench.techniques import _local_fit
 
-        before = copy.deepcopy(self.model).eval()
-        layers = _local_fit.layers_of(self.model)
-        products = _local_fit.moments(before, self.images)
+        before = _local_fit.observed(self.model.eval(), self.images)
+        known = _local_fit.layers_of(self.model)
+        layers = {name: known[name] for name in before}  # those that run
+        products = {name: _local_fit.moments(inputs) for name, (inputs, _) in before.items()}
         total = sum(layer.weight.numel() for layer in layers.values())
-        wanted = max(len(layers), round(density * total))  # no layer ends without a weight
+        goal = max(len(layers), round(density * total))  # no layer ends without a weight
         least, left = self._accuracy() - TOLERANCE, set(layers)
-        while (surplus := sum(map(_nonzero, layers.values())) - wanted) > 0:
+        while (surplus := sum(map(_nonzero, layers.values())) - goal) > 0:
             if not left:
                 least, left = -1.0, {name for name in layers if _nonzero(layers[name]) > 1}
             energy = self._energy()
@@ -137,7 +137,8 @@ class _Cuts:
             if present <= 1 or self._accuracy() < least:
                 weight.data.copy_(whole)
                 left.discard(name)
-        _local_fit.fit(self.model, before, self.images)
+        wanted = {name: outputs for name, (_, outputs) in before.items()}
+        _local_fit.fit(self.model, wanted, self.images)
 
     def _energy(self) -> dict[str, float]:
         """The modelled energy of each layer as it is now."""

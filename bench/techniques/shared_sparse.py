@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MOST_BITS = 8
-ROUNDS = 50
-"""Of k-means at most."""
 
 
 def apply(workload: Workload, *, seed: int = 0, density: float = 0.1, bits: int = 5) -> Variant:  # noqa: ARG001 - nothing is drawn
@@ -42,12 +40,13 @@ def apply(workload: Workload, *, seed: int = 0, density: float = 0.1, bits: int 
 
     from bench.techniques._linear_layers import with_layers
     from bench.techniques._shared_modules import to_shared
+    from bench.techniques._sharing import clusters_of
 
     notes: set[str] = set()
 
     def shared(layer: nn.Linear) -> nn.Module:
         kept = largest(layer.weight.detach(), density)
-        layer.weight = nn.Parameter(clustered(kept, bits), requires_grad=False)
+        layer.weight = nn.Parameter(clusters_of(kept, bits).decoded(), requires_grad=False)
         module, note = to_shared(layer)
         notes.add(note)
         return module
@@ -69,38 +68,3 @@ def largest(weight: "Tensor", density: float) -> "Tensor":
     magnitudes = weight.abs()
     threshold = magnitudes.flatten().kthvalue(count).values
     return torch.where(magnitudes > threshold, weight, 0.0)
-
-
-def clustered(weight: "Tensor", bits: int) -> "Tensor":
-    """*weight* with each nonzero element at the nearest of 2^bits centroids, by k-means.
-
-    The centroids begin evenly spaced from the least to the largest element. In one dimension a
-    cluster is a stretch of the sorted elements: a round costs a few differences of running sums.
-    """
-    import torch
-
-    values, order = weight[weight != 0].double().sort()  # (nonzero,)
-    if not len(values):
-        return weight.clone()
-    sums = torch.cat([values.new_zeros(1), values.cumsum(0)])
-    centroids = torch.linspace(float(values[0]), float(values[-1]), 1 << bits, dtype=torch.float64)
-    ends = _ends(values, centroids)
-    for _ in range(ROUNDS):
-        counts = ends.diff()
-        means = sums[ends].diff() / counts.clamp(min=1)
-        centroids = torch.where(counts > 0, means, centroids)
-        before, ends = ends, _ends(values, centroids)
-        if torch.equal(before, ends):
-            break
-    shared = torch.empty_like(values).index_copy_(
-        0, order, centroids.repeat_interleave(ends.diff())
-    )
-    return weight.masked_scatter(weight != 0, shared.to(weight.dtype))
-
-
-def _ends(values: "Tensor", centroids: "Tensor") -> "Tensor":
-    """Where each centroid's stretch of the sorted *values* begins, and the end: (clusters + 1,)."""
-    import torch
-
-    middles = torch.searchsorted(values, (centroids[1:] + centroids[:-1]) / 2)
-    return torch.cat([middles.new_zeros(1), middles, middles.new_full((1,), len(values))])
