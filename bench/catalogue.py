@@ -35,7 +35,7 @@ def make_workload(name: str, seed: int) -> Workload:
     family, _, which = name.partition(":")
     load = _named("bench.workloads", "load", "workload", family).target
     workload: Workload = load(seed=seed, which=which) if which else load(seed=seed)
-    return replace(workload, again=lambda other: make_workload(name, other))
+    return replace(workload, again=functools.partial(make_workload, name))
 
 
 def make_variant(technique: str, workload: str, *, seed: int = 0, **level: object) -> Variant:
@@ -50,9 +50,12 @@ def make_variant(technique: str, workload: str, *, seed: int = 0, **level: objec
         return baseline_of(shipped)
     plugin = _named("bench.techniques", "apply", "technique", technique)
     variant: Variant = plugin.target(shipped, seed=seed, **level)
-    return replace(
-        variant, again=lambda other: make_variant(technique, workload, seed=other, **level)
-    )
+    return replace(variant, again=functools.partial(_again, technique, workload, level))
+
+
+def _again(technique: str, workload: str, level: Mapping[str, object], seed: int) -> Variant:
+    """The same variant from another seed; a partial of this can be sent to another process."""
+    return make_variant(technique, workload, seed=seed, **level)
 
 
 def find_runtime(name: str) -> Plugin:

@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench import machine
+from bench.seed_workers import SeedWorkers
 from bench.workload import BASELINE, Quality, Variant
 from bench.workloads._weights_cache import cache_folder
 
@@ -34,10 +35,12 @@ class Judge:
     Args:
         seed: That of the session, from which its variants are made.
         seeds: How many, this one included.
+        workers: Make variants of the other seeds.
     """
 
     seed: int = 0
     seeds: int = 1
+    workers: SeedWorkers = field(default_factory=SeedWorkers)
     _judged: list[tuple[Variant, Quality]] = field(default_factory=list)
 
     def __call__(
@@ -51,13 +54,27 @@ class Judge:
                 return quality
         quality = variant.workload.quality(variant.model)
         if variant.again is not None and self.seeds > 1:
-            others = [quality]
-            for seed in range(self.seed + 1, self.seed + self.seeds):
-                progress(f"{variant.workload.name}/{variant.label}  quality of seed {seed}")
-                others.append(_of_seed(variant, variant.again, seed))
-            quality = mean(others, range(self.seed, self.seed + self.seeds))
+            seeds = range(self.seed, self.seed + self.seeds)
+            progress(f"{variant.workload.name}/{variant.label}  quality of {len(seeds)} seeds")
+            quality = mean([quality, *self._others(variant, variant.again, seeds[1:])], seeds)
         self._judged.append((variant, quality))
         return quality
+
+    def _others(
+        self, variant: Variant, again: Callable[[int], Variant], seeds: Sequence[int]
+    ) -> list[Quality]:
+        """The qualities of further seeds, from the cache where they are there."""
+        paths = {seed: _path(variant, seed) for seed in seeds}
+        found = {seed: kept for seed in seeds if (kept := _kept(paths[seed])) is not None}
+        missing = [seed for seed in seeds if seed not in found]
+        for seed, quality in zip(missing, self.workers.qualities(again, missing), strict=True):
+            found[seed] = quality
+            _keep(paths[seed], quality)
+        return [found[seed] for seed in seeds]
+
+    def close(self) -> None:
+        """Ends the processes that made variants of other seeds."""
+        self.workers.close()
 
 
 def mean(qualities: Sequence[Quality], seeds: Sequence[int]) -> Quality:
@@ -78,21 +95,17 @@ def mean(qualities: Sequence[Quality], seeds: Sequence[int]) -> Quality:
     )
 
 
-def _of_seed(variant: Variant, again: Callable[[int], Variant], seed: int) -> Quality:
-    """The quality of the same variant from another seed, from the cache if it is there."""
-    path = _path(variant, seed)
+def _kept(path: Path | None) -> Quality | None:
+    """The quality that is kept at a path; None if there is none that can be read."""
     if path is not None:
         with contextlib.suppress(OSError, ValueError, TypeError):
             return Quality(**json.loads(path.read_text(encoding="utf-8")))
-    other = again(seed)
-    assert other.workload.quality is not None  # noqa: S101 - it is the workload of the first seed
-    quality = other.workload.quality(other.model)
-    if path is not None:
-        _keep(path, quality)
-    return quality
+    return None
 
 
-def _keep(path: Path, quality: Quality) -> None:
+def _keep(path: Path | None, quality: Quality) -> None:
+    if path is None:
+        return
     fields = {name: getattr(quality, name) for name in ("metric", "value", "n", "target")}
     with contextlib.suppress(OSError):  # a full or read-only disk costs a training, no more
         path.parent.mkdir(parents=True, exist_ok=True)

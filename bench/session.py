@@ -383,4 +383,5 @@ class Session:
         """Frees everything at once; what was measured stays in the journal."""
         self.writer.close()
         self.instruments.close()
+        self._judge.close()
         self._lock.release()

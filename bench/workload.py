@@ -1,5 +1,6 @@
 """What is measured: a workload, a variant of it, and the case that a row of a table stands for."""
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -105,9 +106,12 @@ class Variant:
 
 def baseline_of(workload: Workload) -> Variant:
     """The workload as shipped, as a variant."""
-    other = workload.again
-    again = None if other is None else (lambda seed: baseline_of(other(seed)))
+    again = functools.partial(_baseline_again, workload.again) if workload.again else None
     return Variant(workload, BASELINE, (), workload.model, again=again)
+
+
+def _baseline_again(again: Callable[[int], Workload], seed: int) -> Variant:
+    return baseline_of(again(seed))
 
 
 def level(**parameters: object) -> Level:

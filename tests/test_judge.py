@@ -92,7 +92,7 @@ def test_a_damaged_cache_is_judged_anew(cache: Path, content: str) -> None:
 def test_progress_names_the_seed(cache: Path) -> None:
     said: list[str] = []
     Judge(seed=0, seeds=2)(Maker()(0), said.append)
-    assert said == ["work/mine  quality of seed 1"]
+    assert said == ["work/mine  quality of 2 seeds"]
 
 
 def test_a_workload_without_quality_is_not_judged() -> None:

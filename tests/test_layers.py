@@ -42,6 +42,7 @@ FLOORS = {
     "result": 3,
     "description": 3,
     "judge": 3,
+    "seed_workers": 3,
     "options": 3,
     "plan": 3,
     "catalogue": 3,
