@@ -8,8 +8,12 @@ import pytest
 
 from bench import Joules
 
+FULL = pytest.mark.joules(profile="full")
+
 
 @pytest.mark.parametrize("batch", [1, 64])
-@pytest.mark.parametrize("workload", ["digits-mlp", "digits28-mlp", "digits-cnn"])
+@pytest.mark.parametrize(
+    "workload", ["digits28-mlp", "digits-cnn", pytest.param("digits-mlp", marks=FULL)]
+)
 def test_baseline(joules: Joules, workload: str, batch: int) -> None:
     joules(joules.variant("baseline", workload), batch=batch)

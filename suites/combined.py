@@ -10,7 +10,7 @@ import pytest
 
 from bench import Joules
 
-FULL = pytest.mark.joules(profile="full")
+FULL = pytest.mark.joules(profile="full", pairs=2)
 
 VARIANTS = [
     pytest.param("deep_compression", {"stage": "p"}, id="pruned", marks=FULL),

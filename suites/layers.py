@@ -23,20 +23,19 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 DENSE = ("bf16", "int8")
 """Forms that keep every weight."""
+SPARSE = ("csr", "shared", "int8")
+"""Forms of NeuralTalk's layers, the second part of EIE's Table IV."""
 BRIEF = ("mask", "csr", "shared", "bf16", "int8")
 """Forms of AlexNet's FC6 that every profile measures; the rest are for ``full``."""
 
+FULL = pytest.mark.joules(profile="full", pairs=4)
+
 CASES = [
-    pytest.param(
-        layer,
-        form,
-        marks=()
-        if layer == "alexnet-fc6" and form in BRIEF
-        else pytest.mark.joules(profile="full"),
-    )
+    pytest.param(layer, form, marks=() if layer == "alexnet-fc6" and form in BRIEF else FULL)
     for layer in LAYERS
     if layer != "tiny-fc"
     for form in FORMS
+    if form in SPARSE or not layer.startswith("neuraltalk")
 ]
 
 

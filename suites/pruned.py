@@ -12,7 +12,7 @@ import pytest
 
 from bench import Joules
 
-FULL = pytest.mark.joules(profile="full")
+FULL = pytest.mark.joules(profile="full", pairs=2)
 DENSITY = 0.08
 
 VARIANTS = [

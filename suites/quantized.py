@@ -11,7 +11,7 @@ import pytest
 
 from bench import Joules
 
-FULL = pytest.mark.joules(profile="full")
+FULL = pytest.mark.joules(profile="full", pairs=2)
 
 VARIANTS = [
     pytest.param("int8_static", {}, id="int8-static"),

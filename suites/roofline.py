@@ -8,9 +8,16 @@ import pytest
 
 from bench import Joules
 
+FULL = pytest.mark.joules(profile="full")
+
 
 @pytest.mark.parametrize(
-    "which", ["copy-dram", "copy-cache", "gemm-fp32", "gemm-bf16", "gemm-int8"]
+    "which",
+    [
+        "copy-dram",
+        "gemm-fp32",
+        *(pytest.param(name, marks=FULL) for name in ("copy-cache", "gemm-bf16", "gemm-int8")),
+    ],
 )
 def test_ceiling(joules: Joules, which: str) -> None:
     joules(joules.variant("baseline", f"roofline:{which}"))

@@ -11,33 +11,30 @@ from bench import Joules
 
 pytestmark = pytest.mark.joules(profile="full")
 
-WORKLOADS = pytest.mark.parametrize("workload", ["digits28-mlp", "digits-cnn"])
-DENSITIES = [0.3, 0.15, 0.08, 0.04, 0.02]
+WORKLOAD = "digits28-mlp"
+DENSITIES = [0.3, 0.08, 0.05, 0.03, 0.02]
 
 
-@WORKLOADS
 @pytest.mark.parametrize("density", DENSITIES)
-def test_pruning_alone(joules: Joules, workload: str, density: float) -> None:
-    joules.judge(joules.variant("deep_compression", workload, stage="p", density=density))
+def test_pruning_alone(joules: Joules, density: float) -> None:
+    joules.judge(joules.variant("deep_compression", WORKLOAD, stage="p", density=density))
 
 
-@WORKLOADS
-@pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 8])
-def test_quantization_alone(joules: Joules, workload: str, bits: int) -> None:
-    joules.judge(joules.variant("weight_sharing", workload, bits=bits))
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 5])
+def test_quantization_alone(joules: Joules, bits: int) -> None:
+    joules.judge(joules.variant("weight_sharing", WORKLOAD, bits=bits))
 
 
-@WORKLOADS
 @pytest.mark.parametrize("density", DENSITIES)
 @pytest.mark.parametrize("stage", ["pq", "pqh"])
-def test_both(joules: Joules, workload: str, stage: str, density: float) -> None:
-    joules.judge(joules.variant("deep_compression", workload, stage=stage, density=density))
+def test_both(joules: Joules, stage: str, density: float) -> None:
+    joules.judge(joules.variant("deep_compression", WORKLOAD, stage=stage, density=density))
 
 
 @pytest.mark.parametrize("density", DENSITIES)
 @pytest.mark.parametrize("retrain", ["none", "once", "iterative"])
 def test_retraining(joules: Joules, retrain: str, density: float) -> None:
     variant = joules.variant(
-        "magnitude_pruning", "digits28-mlp", density=density, form="csr", retrain=retrain
+        "magnitude_pruning", WORKLOAD, density=density, form="csr", retrain=retrain
     )
     joules.judge(variant)
