@@ -13,6 +13,7 @@ from bench import Joules
 from bench.workloads.layer import LAYERS
 
 FORMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "dense": ("baseline", {}),
     "mask": ("magnitude_pruning", {"form": "mask", "retrain": "none"}),
     "csr": ("magnitude_pruning", {"form": "csr", "retrain": "none"}),
     "shared": ("shared_sparse", {"bits": 5}),
@@ -21,9 +22,9 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "bf16": ("bf16", {}),
     "int8": ("int8_static", {}),
 }
-DENSE = ("bf16", "int8")
+DENSE = ("dense", "bf16", "int8")
 """Forms that keep every weight."""
-SPARSE = ("csr", "shared", "int8")
+FEW = ("dense", "csr", "shared", "int8")
 """Forms of NeuralTalk's layers, the second part of EIE's Table IV."""
 BRIEF = ("mask", "csr", "shared", "bf16", "int8")
 """Forms of AlexNet's FC6 that every profile measures; the rest are for ``full``."""
@@ -35,7 +36,7 @@ CASES = [
     for layer in LAYERS
     if layer != "tiny-fc"
     for form in FORMS
-    if form in SPARSE or not layer.startswith("neuraltalk")
+    if form in FEW or not layer.startswith("neuraltalk")
 ]
 
 
