@@ -8,12 +8,17 @@ import pytest
 
 from bench import Joules
 
-FULL = pytest.mark.joules(profile="full")
+BRIEF = pytest.mark.joules(pairs=4)
+FULL = pytest.mark.joules(profile="full", pairs=4)
+
+WORKLOADS = [
+    pytest.param("digits28-mlp", marks=BRIEF),
+    pytest.param("digits-cnn", marks=FULL),
+    pytest.param("digits-mlp", marks=FULL),
+]
 
 
 @pytest.mark.parametrize("batch", [1, 64])
-@pytest.mark.parametrize(
-    "workload", ["digits28-mlp", "digits-cnn", pytest.param("digits-mlp", marks=FULL)]
-)
+@pytest.mark.parametrize("workload", WORKLOADS)
 def test_baseline(joules: Joules, workload: str, batch: int) -> None:
     joules(joules.variant("baseline", workload), batch=batch)

@@ -10,21 +10,38 @@ import pytest
 
 from bench import Joules
 
-FULL = pytest.mark.joules(profile="full", pairs=2)
+BRIEF = pytest.mark.joules(pairs=4)
+FULL = pytest.mark.joules(profile="full", pairs=3)
 
-VARIANTS = [
-    pytest.param("deep_compression", {"stage": "p"}, id="pruned", marks=FULL),
-    pytest.param("deep_compression", {"stage": "pq"}, id="pruned-shared", marks=FULL),
-    pytest.param("deep_compression", {"stage": "pqh"}, id="pruned-shared-huffman"),
-    pytest.param("pruned_int8", {"ratio": 0.5}, id="pruned-int8", marks=FULL),
-    pytest.param("distilled_int8", {}, id="distilled-int8", marks=FULL),
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "deep-compression": ("deep_compression", {"stage": "pqh"}),
+    "pruned-shared": ("deep_compression", {"stage": "pq"}),
+    "pruned": ("deep_compression", {"stage": "p"}),
+    "pruned-int8": ("pruned_int8", {"ratio": 0.5}),
+    "distilled-int8": ("distilled_int8", {}),
+}
+
+CASES = [
+    *(
+        pytest.param("digits28-mlp", name, marks=BRIEF if name == "deep-compression" else FULL)
+        for name in VARIANTS
+    ),
+    *(
+        pytest.param("digits-cnn", name, marks=FULL)
+        for name in VARIANTS
+        if not name.startswith("pruned-shared")
+    ),
 ]
 
 
 @pytest.mark.parametrize("batch", [1, 64])
-@pytest.mark.parametrize(("technique", "level"), VARIANTS)
-@pytest.mark.parametrize("workload", ["digits28-mlp", "digits-cnn"])
-def test_combined(
-    joules: Joules, workload: str, technique: str, level: dict[str, Any], batch: int
-) -> None:
+@pytest.mark.parametrize(("workload", "name"), CASES)
+def test_combined(joules: Joules, workload: str, name: str, batch: int) -> None:
+    technique, level = VARIANTS[name]
     joules(joules.variant(technique, workload, **level), batch=batch)
+
+
+@FULL
+@pytest.mark.parametrize("workload", ["digits-mlp", "digits-cnn"])
+def test_shared_with_four_bits(joules: Joules, workload: str) -> None:
+    joules.judge(joules.variant("deep_compression", workload, stage="pqh", bits=4))

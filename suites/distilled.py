@@ -10,15 +10,16 @@ import pytest
 
 from bench import Joules
 
-FULL = pytest.mark.joules(profile="full", pairs=2)
+BRIEF = pytest.mark.joules(pairs=4)
+FULL = pytest.mark.joules(profile="full", pairs=3)
 
 STUDENTS = [
+    pytest.param({"soft": 0.9, "labels": 100}, id="distilled-100-labels", marks=BRIEF),
+    pytest.param({"soft": 0.0, "labels": 100}, id="alone-100-labels", marks=FULL),
     pytest.param({"soft": 0.9}, id="distilled", marks=FULL),
     pytest.param({"soft": 0.0}, id="alone", marks=FULL),
-    pytest.param({"soft": 0.9, "labels": 100}, id="distilled-100-labels"),
-    pytest.param({"soft": 0.0, "labels": 100}, id="alone-100-labels", marks=FULL),
 ]
-SWEEP = [
+LEVELS: list[dict[str, Any]] = [
     {"temperature": 1.0},
     {"temperature": 20.0},
     {"soft": 0.5},
@@ -29,13 +30,20 @@ SWEEP = [
 
 @pytest.mark.parametrize("batch", [1, 64])
 @pytest.mark.parametrize("level", STUDENTS)
-@pytest.mark.parametrize("workload", ["digits28-mlp", pytest.param("digits-cnn", marks=FULL)])
-def test_student(joules: Joules, workload: str, level: dict[str, Any], batch: int) -> None:
-    joules(joules.variant("distillation", workload, temperature=4.0, **level), batch=batch)
+def test_student(joules: Joules, level: dict[str, Any], batch: int) -> None:
+    joules(joules.variant("distillation", "digits28-mlp", temperature=4.0, **level), batch=batch)
 
 
 @FULL
-@pytest.mark.parametrize("level", SWEEP, ids=str)
+@pytest.mark.parametrize("labels", ["all", 100])
+@pytest.mark.parametrize("soft", [0.9, 0.0])
+def test_convolutional_student(joules: Joules, soft: float, labels: int | str) -> None:
+    level = {"temperature": 4.0, "soft": soft, "labels": labels}
+    joules.judge(joules.variant("distillation", "digits-cnn", **level))
+
+
+@FULL
+@pytest.mark.parametrize("level", LEVELS, ids=str)
 def test_what_the_teacher_adds(joules: Joules, level: dict[str, Any]) -> None:
-    chosen: dict[str, Any] = {"temperature": 4.0, "soft": 0.9, "labels": 100, **level}
+    chosen = {"temperature": 4.0, "soft": 0.9, "labels": 100, **level}
     joules.judge(joules.variant("distillation", "digits28-mlp", **chosen))

@@ -24,15 +24,21 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 DENSE = ("dense", "bf16", "int8")
 """Forms that keep every weight."""
-FEW = ("dense", "csr", "shared", "int8")
+FEW = ("dense", "csr", "shared")
 """Forms of NeuralTalk's layers, the second part of EIE's Table IV."""
-BRIEF = ("mask", "csr", "shared", "bf16", "int8")
+BRIEF = ("csr", "shared")
 """Forms of AlexNet's FC6 that every profile measures; the rest are for ``full``."""
 
-FULL = pytest.mark.joules(profile="full", pairs=4)
+
+def marks(layer: str, form: str) -> pytest.MarkDecorator:
+    """How long a form is measured: the largest layers longest."""
+    if layer == "alexnet-fc6" and form in BRIEF:
+        return pytest.mark.joules(pairs=4)
+    return pytest.mark.joules(profile="full", pairs=4 if layer.endswith("fc6") else 2)
+
 
 CASES = [
-    pytest.param(layer, form, marks=() if layer == "alexnet-fc6" and form in BRIEF else FULL)
+    pytest.param(layer, form, marks=marks(layer, form))
     for layer in LAYERS
     if layer != "tiny-fc"
     for form in FORMS

@@ -12,47 +12,41 @@ import pytest
 
 from bench import Joules
 
-FULL = pytest.mark.joules(profile="full", pairs=2)
+BRIEF = pytest.mark.joules(pairs=4)
+FULL = pytest.mark.joules(profile="full", pairs=3)
 DENSITY = 0.08
 
-VARIANTS = [
-    pytest.param("magnitude_pruning", {"density": DENSITY, "form": "mask"}, id="magnitude-mask"),
-    pytest.param("magnitude_pruning", {"density": DENSITY, "form": "csr"}, id="magnitude-csr"),
-    pytest.param(
-        "magnitude_pruning",
-        {"density": DENSITY, "form": "csr", "retrain": "none"},
-        id="magnitude-one-shot",
-        marks=FULL,
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "mask": ("magnitude_pruning", {"density": DENSITY, "form": "mask"}),
+    "csr": ("magnitude_pruning", {"density": DENSITY, "form": "csr"}),
+    "structured": ("structured_pruning", {"ratio": 0.5}),
+    "one-shot": ("magnitude_pruning", {"density": DENSITY, "form": "csr", "retrain": "none"}),
+    "once": ("magnitude_pruning", {"density": DENSITY, "form": "csr", "retrain": "once"}),
+    "brain-damage": ("optimal_brain_damage", {"density": DENSITY, "form": "csr"}),
+    "energy-aware": ("energy_aware_pruning", {"density": DENSITY, "form": "csr"}),
+    "scratch": ("structured_pruning", {"ratio": 0.5, "start": "scratch"}),
+}
+KERNELS = ("mask", "csr", "structured", "scratch")
+"""One for each kernel: what else is pruned to the same density runs as these do."""
+
+CASES = [
+    *(
+        pytest.param("digits28-mlp", name, marks=BRIEF if name in KERNELS[:3] else FULL)
+        for name in VARIANTS
     ),
-    pytest.param(
-        "magnitude_pruning",
-        {"density": DENSITY, "form": "csr", "retrain": "once"},
-        id="magnitude-retrained-once",
-        marks=FULL,
-    ),
-    pytest.param(
-        "optimal_brain_damage",
-        {"density": DENSITY, "form": "csr"},
-        id="optimal-brain-damage",
-        marks=FULL,
-    ),
-    pytest.param(
-        "energy_aware_pruning", {"density": DENSITY, "form": "csr"}, id="energy-aware", marks=FULL
-    ),
-    pytest.param("structured_pruning", {"ratio": 0.5}, id="structured"),
-    pytest.param(
-        "structured_pruning",
-        {"ratio": 0.5, "start": "scratch"},
-        id="structured-from-scratch",
-        marks=FULL,
-    ),
+    *(pytest.param("digits-cnn", name, marks=FULL) for name in KERNELS),
 ]
 
 
 @pytest.mark.parametrize("batch", [1, 64])
-@pytest.mark.parametrize(("technique", "level"), VARIANTS)
-@pytest.mark.parametrize("workload", ["digits28-mlp", "digits-cnn"])
-def test_pruned(
-    joules: Joules, workload: str, technique: str, level: dict[str, Any], batch: int
-) -> None:
+@pytest.mark.parametrize(("workload", "name"), CASES)
+def test_pruned(joules: Joules, workload: str, name: str, batch: int) -> None:
+    technique, level = VARIANTS[name]
     joules(joules.variant(technique, workload, **level), batch=batch)
+
+
+@FULL
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name not in KERNELS])
+def test_quality(joules: Joules, name: str) -> None:
+    technique, level = VARIANTS[name]
+    joules.judge(joules.variant(technique, "digits-cnn", **level))

@@ -11,22 +11,39 @@ import pytest
 
 from bench import Joules
 
-FULL = pytest.mark.joules(profile="full", pairs=2)
+BRIEF = pytest.mark.joules(pairs=4)
+FULL = pytest.mark.joules(profile="full", pairs=3)
 
-VARIANTS = [
-    pytest.param("int8_static", {}, id="int8-static"),
-    pytest.param("int8_dynamic", {}, id="int8-dynamic", marks=FULL),
-    pytest.param("int8_qat", {}, id="int8-qat", marks=FULL),
-    pytest.param("bf16", {}, id="bf16", marks=FULL),
-    pytest.param("weight_sharing", {"bits": 5}, id="shared-5-bits", marks=FULL),
-    pytest.param("ternary", {"ends": "float"}, id="ternary", marks=FULL),
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "int8": ("int8_static", {}),
+    "int8-dynamic": ("int8_dynamic", {}),
+    "bf16": ("bf16", {}),
+    "int8-trained": ("int8_qat", {}),
+    "shared": ("weight_sharing", {"bits": 5}),
+    "ternary": ("ternary", {"ends": "float"}),
+    "ternary-all": ("ternary", {"ends": "ternary"}),
+}
+KERNELS = ("int8", "int8-dynamic", "bf16")
+"""One for each kernel: the others run int8 like the first, or float32 like the baseline."""
+
+CASES = [
+    *(
+        pytest.param("digits28-mlp", name, marks=BRIEF if name == "int8" else FULL)
+        for name in VARIANTS
+    ),
+    *(pytest.param("digits-cnn", name, marks=FULL) for name in KERNELS),
 ]
 
 
 @pytest.mark.parametrize("batch", [1, 64])
-@pytest.mark.parametrize(("technique", "level"), VARIANTS)
-@pytest.mark.parametrize("workload", ["digits28-mlp", "digits-cnn"])
-def test_quantized(
-    joules: Joules, workload: str, technique: str, level: dict[str, Any], batch: int
-) -> None:
+@pytest.mark.parametrize(("workload", "name"), CASES)
+def test_quantized(joules: Joules, workload: str, name: str, batch: int) -> None:
+    technique, level = VARIANTS[name]
     joules(joules.variant(technique, workload, **level), batch=batch)
+
+
+@FULL
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name not in KERNELS])
+def test_quality(joules: Joules, name: str) -> None:
+    technique, level = VARIANTS[name]
+    joules.judge(joules.variant(technique, "digits-cnn", **level))

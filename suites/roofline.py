@@ -8,14 +8,15 @@ import pytest
 
 from bench import Joules
 
-FULL = pytest.mark.joules(profile="full")
+BRIEF = pytest.mark.joules(pairs=4)
+FULL = pytest.mark.joules(profile="full", pairs=4)
 
 
 @pytest.mark.parametrize(
     "which",
     [
-        "copy-dram",
-        "gemm-fp32",
+        pytest.param("copy-dram", marks=BRIEF),
+        pytest.param("gemm-fp32", marks=BRIEF),
         *(pytest.param(name, marks=FULL) for name in ("copy-cache", "gemm-bf16", "gemm-int8")),
     ],
 )

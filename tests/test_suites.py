@@ -102,7 +102,7 @@ def test_an_emulated_powercap_tree_gives_measured_rows_that_hold_the_truth(
         "--joules-meters=emulated",
         str(SUITES / "pruned.py"),
         "-k",
-        "mlp and magnitude and 64",
+        "mlp and (mask or csr) and 64",
     )
 
     assert [case.technique for case in journal.cases].count("magnitude_pruning") == 2
@@ -137,7 +137,7 @@ def test_a_replayed_trace_gives_measured_rows_that_hold_the_truth(
         project,
         "--joules-meters=replay:trace.json",
         f"{SUITES}/baseline.py::test_baseline[digits28-mlp-1]",
-        f"{SUITES}/distilled.py::test_student[digits28-mlp-distilled-100-labels-1]",
+        f"{SUITES}/distilled.py::test_student[distilled-100-labels-1]",
     )
 
     check(journal, 40)
