@@ -8,17 +8,11 @@ import pytest
 
 from bench import Joules
 
-BRIEF = pytest.mark.joules(pairs=4)
-FULL = pytest.mark.joules(profile="full", pairs=4)
+pytestmark = pytest.mark.joules(pairs=4)
 
 
 @pytest.mark.parametrize(
-    "which",
-    [
-        pytest.param("copy-dram", marks=BRIEF),
-        pytest.param("gemm-fp32", marks=BRIEF),
-        *(pytest.param(name, marks=FULL) for name in ("copy-cache", "gemm-bf16", "gemm-int8")),
-    ],
+    "which", ["copy-dram", "copy-cache", "gemm-fp32", "gemm-bf16", "gemm-int8"]
 )
 def test_ceiling(joules: Joules, which: str) -> None:
     joules(joules.variant("baseline", f"roofline:{which}"))
