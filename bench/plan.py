@@ -1,16 +1,24 @@
 """What a session is about to do, in one line."""
 
+from collections.abc import Sequence
+
 from bench.session import Session
 
 
-def plan(session: Session, cases: int) -> str:
-    """How many cases, how long they take, and what is read."""
-    times = session.seconds_per_case()
+def plan(session: Session, pairs: Sequence[int | None]) -> str:
+    """How many cases, how long they take, and what is read.
+
+    Args:
+        session: The open session.
+        pairs: For each case, how many pairs of blocks its test asks for, or None.
+    """
+    times = [session.seconds_per_case(each) for each in pairs]
+    least, most = zip(*times, strict=True)
     each, minutes = (
         " to ".join(dict.fromkeys(texts))
         for texts in (
-            [f"{seconds:.0f}" for seconds in times],
-            [f"{cases * seconds / 60:.1f}" for seconds in times],
+            [f"{seconds:.0f}" for seconds in (min(least), max(most))],
+            [f"{seconds / 60:.1f}" for seconds in (sum(least), sum(most))],
         )
     )
     summed = session.instruments.summed
@@ -20,6 +28,6 @@ def plan(session: Session, cases: int) -> str:
     if number := session.settings.processes:
         how = f"each side in {number} fresh processes, their start not counted"
     return (
-        f"{cases} cases × {each} s ≈ {minutes} min, {how};"
+        f"{len(pairs)} cases × {each} s ≈ {minutes} min, {how};"
         f" profile {session.settings.profile}; energy: {total or 'not measured'}{kind}"
     )

@@ -140,7 +140,8 @@ class _State:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Opens the measuring session once it is known that there is something to measure."""
         config = self.config
-        self.cases = sum(_uses_joules(item) and not _is_skipped(item) for item in session.items)
+        ours = [item for item in session.items if _uses_joules(item) and not _is_skipped(item)]
+        self.cases = len(ours)
         if not (self.measuring and self.cases) or config.option.collectonly:
             return
         if config.getoption("benchmark_disable", default=False):
@@ -149,7 +150,7 @@ class _State:
         from bench.plan import plan
 
         self.session = self._start()
-        self._say(plan(self.session, self.cases))
+        self._say(plan(self.session, [_said(item).get("pairs") for item in ours]))
 
     def _start(self) -> "Session":
         from bench.meter import MeterUnavailable

@@ -20,12 +20,14 @@ Again = Callable[[int], Variant]
 class SeedWorkers:
     """Workers that are started when they are first needed, and kept until `close`.
 
+    A seed is always made by the same one, which shares trained stages between its variants.
+
     Args:
         number: How many; the CPUs of this process by default.
     """
 
     number: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
-    _pool: ProcessPoolExecutor | None = field(default=None, repr=False)
+    _pools: list[ProcessPoolExecutor] = field(default_factory=list, repr=False)
 
     def qualities(self, again: Again, seeds: Sequence[int]) -> list[Quality]:
         """The quality of a variant for each of the seeds, in their order.
@@ -35,11 +37,17 @@ class SeedWorkers:
             seeds: Which ones.
         """
         if min(self.number, len(seeds)) > 1 and _can_be_sent(again):
-            if self._pool is None:
+            if not self._pools:
                 context = get_context("spawn")  # a fork of threads may hang
-                self._pool = ProcessPoolExecutor(self.number, mp_context=context)
+                self._pools = [
+                    ProcessPoolExecutor(1, mp_context=context) for _ in range(self.number)
+                ]
             try:
-                return list(self._pool.map(quality_of, [again] * len(seeds), seeds))
+                begun = [
+                    self._pools[seed % self.number].submit(quality_of, again, seed)
+                    for seed in seeds
+                ]
+                return [future.result() for future in begun]
             except Exception:  # noqa: BLE001 - whatever it was, here it shows as it is
                 self.close()
                 self.number = 1
@@ -47,9 +55,9 @@ class SeedWorkers:
 
     def close(self) -> None:
         """Ends the workers; a second call does nothing."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+        for pool in self._pools:
+            pool.shutdown(wait=True, cancel_futures=True)
+        self._pools = []
 
 
 def quality_of(again: Again, seed: int) -> Quality:

@@ -141,9 +141,13 @@ class Session:
             self.say(f"before the run: {text}")
             self.writer.append(Note("", f"before the run: {text}"))
 
-    def seconds_per_case(self) -> tuple[float, float]:
-        """About how long a case takes here at least and at most, s."""
-        schedule, summed = self.settings.schedule, self.instruments.summed
+    def seconds_per_case(self, pairs: int | None = None) -> tuple[float, float]:
+        """About how long a case takes here at least and at most, s.
+
+        Args:
+            pairs: Just as many pairs of blocks, as in `measure`.
+        """
+        schedule, summed = _of_pairs(self.settings.schedule, pairs), self.instruments.summed
         if number := self.settings.processes:
             seconds = seconds_per_case(schedule, summed, number)
             return seconds, seconds
@@ -189,9 +193,7 @@ class Session:
         if case.id in self._done and case.id not in self._brief:
             self._require_unchanged(case.id, variant)
         else:
-            schedule = self.settings.schedule
-            if pairs is not None:
-                schedule = dataclasses.replace(schedule, pairs=pairs, target=None)
+            schedule = _of_pairs(self.settings.schedule, pairs)
             described = partial(
                 describe,
                 inputs=inputs,
@@ -351,8 +353,14 @@ class Session:
 
     def _row(self, record: CaseRecord) -> Row:
         """The case among all that are finished: later A/A controls may still raise its margin."""
-        cases = tuple(case for case, _ in self._done.values() if case.device == record.device)
-        windows = [window for _, measured in self._done.values() for window in measured]
+        # its margin rests on the controls; to compare all others at each case would take long
+        known = [
+            (case, measured)
+            for case, measured in self._done.values()
+            if case.device == record.device and case.case in {record.case, case.baseline}
+        ]
+        cases = tuple(case for case, _ in known)
+        windows = [window for _, measured in known for window in measured]
         journal = records.Journal(self.writer.path, self.run, cases, (*self._idle, *windows))
         rows = compare([journal])[0].rows
         return next(row for row in rows if row.case.case == record.case)
@@ -385,3 +393,8 @@ class Session:
         self.instruments.close()
         self._judge.close()
         self._lock.release()
+
+
+def _of_pairs(schedule: Schedule, pairs: int | None) -> Schedule:
+    """A schedule of just so many pairs of blocks; itself if none are asked for."""
+    return schedule if pairs is None else dataclasses.replace(schedule, pairs=pairs, target=None)

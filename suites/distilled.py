@@ -11,7 +11,7 @@ import pytest
 from bench import Joules
 
 BRIEF = pytest.mark.joules(pairs=4)
-FULL = pytest.mark.joules(profile="full", pairs=3)
+FULL = pytest.mark.joules(profile="full", pairs=2)
 
 STUDENTS = [
     pytest.param({"soft": 0.9, "labels": 100}, id="distilled-100-labels", marks=BRIEF),

@@ -13,7 +13,7 @@ import pytest
 from bench import Joules
 
 BRIEF = pytest.mark.joules(pairs=4)
-FULL = pytest.mark.joules(profile="full", pairs=3)
+FULL = pytest.mark.joules(profile="full", pairs=2)
 DENSITY = 0.08
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -12,7 +12,7 @@ import pytest
 from bench import Joules
 
 BRIEF = pytest.mark.joules(pairs=4)
-FULL = pytest.mark.joules(profile="full", pairs=3)
+FULL = pytest.mark.joules(profile="full", pairs=2)
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "int8": ("int8_static", {}),

@@ -27,6 +27,8 @@ _SAID = (
     " (weights as stored, inputs and outputs, each once) and MACs × time per MAC at the type that"
     " is multiplied, on as many threads. Bytes count at the rate beyond the caches if a call moves"
     " more than the last-level cache{cache} holds, else at the rate within them."
+    " Beside it stand the bytes that a sample moves, and how many a case moves in a second over"
+    " what the copy beyond the caches does: above 1 they lie in a cache."
 )
 _GIGA = 1e9
 
@@ -79,7 +81,8 @@ def _floors(table: Table, rows: Sequence[Row], found: Sequence[Ceiling]) -> str:
     """Each case as a multiple of its floor, in time, and in joules where they were measured."""
     notes = Footnotes()
     measured = findings.is_measured(table) and any(each.joules for each in found)
-    header = ["workload", "variant", "batch", "time ÷ floor", "bound by", "floor"]
+    header = ["workload", "variant", "batch", "bytes moved", "bytes per s ÷ copy-dram"]
+    header += ["time ÷ floor", "bound by", "floor"]
     header += ["energy ÷ floor", "bound by", "floor"] if measured else []
     lines = []
     for row in rows:
@@ -87,12 +90,25 @@ def _floors(table: Table, rows: Sequence[Row], found: Sequence[Ceiling]) -> str:
             text.escape(row.case.workload),
             text.escape(findings.label(row, table.rows)),
             str(row.case.batch),
+            text.size(row.case.bytes_moved),
+            _share_of_copy(table, row, found),
             *_against(table, row, found, notes, energy=False),
         ]
         if measured:
             cells += _against(table, row, found, notes, energy=True)
         lines.append(cells)
     return "\n\n".join((blocks.table(header, lines, left=2), *notes.lines()))
+
+
+def _share_of_copy(table: Table, row: Row, found: Sequence[Ceiling]) -> str:
+    """Bytes that a case moves in a second, over those that a copy beyond the caches does."""
+    copies = [
+        each for each in found if each.name == "copy-dram" and each.threads == row.case.threads
+    ]
+    cost = seconds_per_sample(table.journal, row.case)
+    if not copies or cost is None or row.case.bytes_moved is None:
+        return "—"
+    return text.ratio(multiple(scaled(copies[0].seconds, row.case.bytes_moved), cost))
 
 
 def _against(
