@@ -54,10 +54,17 @@ CASES = [
 ]
 
 
+CASES += [
+    pytest.param(f"{layer}-2t", form, marks=pytest.mark.joules(profile="full", pairs=3))
+    for layer in sorted(ALL)
+    for form in ("csr", "shared", "int8")
+]
+
+
 @pytest.mark.parametrize("batch", [1, 64])
 @pytest.mark.parametrize(("layer", "form"), CASES)
 def test_layer(joules: Joules, layer: str, form: str, batch: int) -> None:
     technique, level = FORMS[form]
     if form not in DENSE:
-        level = {**level, "density": LAYERS[layer].density}
+        level = {**level, "density": LAYERS[layer.removesuffix("-2t")].density}
     joules(joules.variant(technique, f"layer:{layer}", **level), batch=batch)

@@ -378,6 +378,8 @@ def test_each_other_case_is_a_multiple_of_its_floor() -> None:
     rows = {row["variant"]: row for row in grid_of(grid)}
 
     assert rows["baseline"]["time ÷ floor"].startswith("50")
+    assert rows["baseline"]["bytes moved"] == "19.5 KiB"
+    assert rows["baseline"]["bytes per s ÷ copy-dram"].startswith("0.2")
     assert "memory (copy-cache)" in rows["baseline"].values()
     assert rows["int8"]["time ÷ floor"] == "—¹"
     assert "no roofline of gemm of int8 on 1 thread" in page
@@ -406,7 +408,7 @@ def test_a_case_with_one_window_has_no_multiple() -> None:
     )
 
     lines = [line for line in section(report_of(journal)).splitlines() if "| once" in line]
-    assert lines[0].startswith("| digits | once | 1 | — | memory")
+    assert lines[0].startswith("| digits | once | 1 | 19.5 KiB | — | — | memory")
 
 
 def test_a_journal_without_roofline_has_no_word_of_it() -> None:

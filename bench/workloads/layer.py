@@ -5,6 +5,7 @@ their values, and there is no quality to judge.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,8 @@ def load(*, seed: int = 0, which: str = "tiny-fc") -> Workload:
 
     Args:
         seed: Of the weights, of the inputs, and of those to calibrate on.
-        which: A key of `LAYERS`.
+        which: A key of `LAYERS`; it runs on one CPU thread, or on as many as the name ends with:
+            ``alexnet-fc6-2t``.
 
     Raises:
         ValueError: There is no such layer.
@@ -77,12 +79,17 @@ def load(*, seed: int = 0, which: str = "tiny-fc") -> Workload:
     Source: Han, Mao and Dally 2016, "Deep Compression", Tables 4 and 5; Han et al. 2016, "EIE",
     Table III.
     """
-    if which not in LAYERS:
-        raise ValueError(f"no layer is named {which}; choose from {', '.join(LAYERS)}")
+    match = re.fullmatch(r"(.+?)(?:-([1-9]\d?)t)?", which)
+    name, threads = (match[1], int(match[2] or 1)) if match else (which, 1)
+    if name not in LAYERS:
+        raise ValueError(
+            f"no layer is named {name}; choose from {', '.join(LAYERS)}, with -2t behind it for"
+            " two threads"
+        )
     import torch
     from torch import nn
 
-    layer = LAYERS[which]
+    layer = LAYERS[name]
     draw = torch.Generator().manual_seed(seed)
     with torch.device("meta"):  # its own initial weights would cost a second, and be lost
         linear = nn.Linear(layer.inputs, layer.outputs)
@@ -102,7 +109,8 @@ def load(*, seed: int = 0, which: str = "tiny-fc") -> Workload:
         nn.Sequential(linear).eval(),
         inputs,
         unit="input",
-        version=_version(which, layer, seed),
+        threads=threads,
+        version=_version(name, layer, seed),
         context=Calibration(calibration, layer.density),
     )
 
