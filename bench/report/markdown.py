@@ -15,6 +15,8 @@ __all__ = ["GridFactor", "Report", "main_table", "page", "parse_grid_factor"]
 
 SECTIONS = "bench.report.sections"
 _LAST = 1000
+_MOST_NAMES = 4
+"""Workloads that the title names."""
 _GRID = re.compile(r"(\d+(?:\.\d+)?)gCO2e/kWh@(\d{4}):(.*\S.*)")
 
 
@@ -82,7 +84,8 @@ def _title(report: Report) -> str:
     names = dict.fromkeys(row.case.workload for table in report.tables for row in table.rows)
     measured = any(findings.is_measured(table) for table in report.tables)
     what = "Energy per inference" if measured else "Time per inference (energy not measured)"
-    lines = [f"# {what}: {escape(', '.join(names))}" if names else "# Nothing was measured"]
+    shown = escape(", ".join(names)) if len(names) <= _MOST_NAMES else _shortened(list(names))
+    lines = [f"# {what}: {shown}" if names else "# Nothing was measured"]
     journals = findings.journals(report.tables)
     if any(map(findings.is_simulated, journals)):
         lines.append(f"⚠️ **{findings.SIMULATED}**")
@@ -94,6 +97,11 @@ def _title(report: Report) -> str:
             cpu = "simulated device"
         lines.append(f"{cpu} · {escape(run.started)} · run {escape(run.run_id)}{commit}")
     return "\n\n".join(lines)
+
+
+def _shortened(names: list[str]) -> str:
+    """The first names, and how many more there are."""
+    return f"{escape(', '.join(names[:_MOST_NAMES]))} and {len(names) - _MOST_NAMES} more"
 
 
 def _sections(report: Report) -> Iterator[str]:

@@ -108,10 +108,10 @@ def _sweep(table: Table, tables: Sequence[Table], workload: str) -> Sweep | None
 
 
 def _dense(case: CaseRecord) -> int | None:
-    """Bytes of the baseline on disk, if this case tells."""
-    if case.technique == "baseline":
-        return case.size_bytes.get("disk")
-    return case.size_bytes.get("dense")
+    """Bytes of the baseline in float32, if this case tells."""
+    found = case.size_bytes
+    own = found.get("disk" if case.technique == "baseline" else "dense")
+    return found.get("baseline") or own
 
 
 def _step(case: CaseRecord, dense: int) -> Step | None:

@@ -11,6 +11,8 @@ from bench.statistics import Verdict, pairs_to_decide
 
 ORDER = 10
 _MOST_PAIRS = 1000
+_MOST_GAINS = 4
+"""Workloads whose best variant the first screen names."""
 
 
 def section(report: Report) -> str:
@@ -46,10 +48,17 @@ def _why(table: Table) -> str:
 
 def _gains(table: Table, *, energy: bool) -> str:
     """The best variant of each workload; those without any are named together."""
-    best = {name: _best(name, rows, energy=energy) for name, rows in findings.compared(table)}
+    best = {
+        name: _best(name, rows, energy=energy)
+        for name, rows in findings.compared(table)
+        if not all(row.is_baseline for row in rows)
+    }
     if not best:
         return "nothing was compared: no variant was timed."
-    won = "; ".join(gain for gain in best.values() if gain)
+    gains = [gain for gain in best.values() if gain]
+    won = "; ".join(gains[:_MOST_GAINS])
+    if len(gains) > _MOST_GAINS:
+        won += f"; {len(gains) - _MOST_GAINS} more workloads have one, in the table"
     lost = [text.escape(name) for name, gain in best.items() if not gain]
     what = "saves energy" if energy else "is faster"
     nothing = f"no variant of {sentence_list(lost)} {what} and holds its quality" if lost else ""
