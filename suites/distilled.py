@@ -15,11 +15,13 @@ FULL = pytest.mark.joules(profile="full", pairs=2)
 
 STUDENTS = [
     pytest.param({"soft": 0.9, "labels": 100}, id="distilled-100-labels", marks=BRIEF),
-    pytest.param({"soft": 0.0, "labels": 100}, id="alone-100-labels", marks=FULL),
     pytest.param({"soft": 0.9}, id="distilled", marks=FULL),
-    pytest.param({"soft": 0.0}, id="alone", marks=FULL),
 ]
+"""All students are of one shape: what else they learn from changes their quality alone."""
+
 LEVELS: list[dict[str, Any]] = [
+    {"soft": 0.0},
+    {"soft": 0.0, "labels": "all"},
     {"temperature": 1.0},
     {"temperature": 20.0},
     {"soft": 0.5},

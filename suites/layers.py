@@ -57,7 +57,7 @@ CASES = [
 CASES += [
     pytest.param(f"{layer}-2t", form, marks=pytest.mark.joules(profile="full", pairs=3))
     for layer in sorted(ALL)
-    for form in ("csr", "shared", "int8")
+    for form in ("csr", "shared")
 ]
 
 
