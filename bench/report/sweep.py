@@ -70,12 +70,12 @@ class Sweep:
 
 
 def sweeps(tables: Sequence[Table]) -> tuple[Sweep, ...]:
-    """A sweep for each workload of which a session has judged one."""
+    """A sweep for each workload of which a session has judged one; one step alone is none."""
     return tuple(
         sweep
         for table in tables
         for name, _ in groupby(table.judged, lambda case: case.workload)
-        if (sweep := _sweep(table, tables, name))
+        if (sweep := _sweep(table, tables, name)) and _steps(sweep) > 1
     )
 
 
@@ -105,6 +105,10 @@ def _sweep(table: Table, tables: Sequence[Table], workload: str) -> Sweep | None
         len(first.get("seeds", ())) or 1,
         series,
     )
+
+
+def _steps(sweep: Sweep) -> int:
+    return sum(len(series.steps) for series in sweep.series)
 
 
 def _dense(case: CaseRecord) -> int | None:

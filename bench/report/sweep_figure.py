@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bench.compare import Table
 from bench.report.figures import COLOURS, GREY, INK, MARKERS, STYLE, Look, nice_ticks, short
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _WIDTH, _HEIGHT = 7.2, 4.2  # inches of one panel
 _FLOOR = 6.0
 """Points of loss at which the axis ends; what loses more stands at its edge, as an arrow."""
+
+_BEYOND: Final = 7  # matplotlib's CARETDOWN
 
 
 def svg(tables: Sequence[Table]) -> str | None:
@@ -89,14 +91,14 @@ def _series(axes: "Axes", series: Series, look: Look, unit: float, *, share: boo
     floor = -_FLOOR if share else float("-inf")
     xs = [100 * step.size for step in series.steps]
     ys = [max(unit * step.change, floor) for step in series.steps]
-    if len(xs) > 1:
+    if len(set(xs)) > 1:  # steps of one size are no curve
         axes.plot(xs, ys, color=colour, linewidth=1.2, alpha=0.8, zorder=2)
     for x, y, step in zip(xs, ys, series.steps, strict=True):
         beyond = unit * step.change < floor
         if not beyond:
             axes.plot([x, x], [max(unit * step.low, floor), unit * step.high], color=colour,
                       linewidth=0.9, alpha=0.5, zorder=3)  # fmt: skip
-        axes.plot([x], [y], marker="$↓$" if beyond else marker, markersize=8 if beyond else 6,
+        axes.plot([x], [y], marker=_BEYOND if beyond else marker, markersize=8 if beyond else 6,
                   color=colour, linestyle="none", zorder=4)  # fmt: skip
 
 
@@ -109,6 +111,6 @@ def _legend(figure: "Figure", looks: Mapping[str, Look]) -> None:
         for name, (marker, colour) in looks.items()
     ]  # fmt: skip
     handles.append(Line2D([], [], color=INK, linewidth=0.9, label="95 % interval over seeds"))
-    handles.append(Line2D([], [], color=INK, marker="$↓$", linestyle="none",
+    handles.append(Line2D([], [], color=INK, marker=_BEYOND, linestyle="none",
                           label=f"loses more than {_FLOOR:g} points"))  # fmt: skip
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
