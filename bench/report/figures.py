@@ -7,7 +7,7 @@ readers; each technique has its own marker besides, so colour never stands alone
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +53,15 @@ def svg(tables: Sequence[Table]) -> str | None:
 def render(tables: Sequence[Table], form: str, dpi: float = 100) -> bytes | None:
     """The figure as ``svg`` or ``png``, or None if there is nothing to draw."""
     found = panels(tables)
-    if not found:
-        return None
+    return saved(lambda: draw(found), form, dpi) if found else None
+
+
+def saved(make: Callable[[], "Figure"], form: str, dpi: float = 100) -> bytes:
+    """A figure in our style as ``svg`` or ``png``: the same one gives the same bytes."""
     import matplotlib.style
 
     with matplotlib.style.context(["default", STYLE]):
-        figure = draw(found)
+        figure = make()
         target = io.BytesIO()
         metadata = {"Date": None, "Creator": "joulebench"} if form == "svg" else {}
         figure.savefig(target, format=form, dpi=dpi, metadata=metadata)

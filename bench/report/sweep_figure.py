@@ -1,11 +1,10 @@
 """The figure of quality against size, after Deep Compression's Figure 6, as SVG."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from bench.compare import Table
-from bench.report.figures import COLOURS, GREY, INK, MARKERS, STYLE, Look, nice_ticks, short
+from bench.report.figures import COLOURS, GREY, INK, MARKERS, Look, nice_ticks, saved, short
 from bench.report.sweep import Series, Sweep, sweeps
 
 if TYPE_CHECKING:
@@ -27,16 +26,7 @@ def svg(tables: Sequence[Table]) -> str | None:
 
 def render(found: Sequence[Sweep], form: str, dpi: float = 100) -> bytes | None:
     """The figure as ``svg`` or ``png``, or None if there is nothing to draw."""
-    if not found:
-        return None
-    import matplotlib.style
-
-    with matplotlib.style.context(["default", STYLE]):
-        figure = draw(found)
-        target = io.BytesIO()
-        metadata = {"Date": None, "Creator": "joulebench"} if form == "svg" else {}
-        figure.savefig(target, format=form, dpi=dpi, metadata=metadata)
-    return target.getvalue()
+    return saved(lambda: draw(found), form, dpi) if found else None
 
 
 def draw(found: Sequence[Sweep]) -> "Figure":
