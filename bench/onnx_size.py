@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PROFILES = frozenset({"full"})
-"""Profiles that export: an export takes one to four seconds."""
+"""Profiles that export: an export takes seconds."""
 
 _LIBRARIES = ("onnx", "onnxscript")
 

@@ -104,3 +104,18 @@ def test_the_figure_is_written_beside_the_page_the_same_twice(tmp_path: Path) ->
 def test_what_has_no_size_is_no_step() -> None:
     unknown = replace(CASES[0], size_bytes={"disk": None, "nominal": None})
     assert sweeps(compare([a_journal([(unknown, [])])])) == ()
+
+
+def test_one_step_alone_is_no_sweep() -> None:
+    assert sweeps(compare([a_journal([(CASES[0], [])])])) == ()
+    assert len(sweeps(compare([a_journal([(case, []) for case in CASES[:2]])]))) == 1
+
+
+def test_the_first_screen_names_four_workloads_however_many_there_are() -> None:
+    pairs = [(package(2.0), package(1.0))] * 6
+    cases = [(a_case("pruned", workload=f"net-{number}"), pairs) for number in range(6)]
+    text = page(Report(compare([a_journal(cases)])))
+    assert text.startswith("# Energy per inference: net-0, net-1, net-2, net-3 and 2 more\n")
+    assert "the net-3 baseline" in text
+    assert "the net-4 baseline" not in text
+    assert "2 more workloads have one, in the table" in text

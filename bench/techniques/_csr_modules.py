@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -104,15 +105,26 @@ def csr(weight: Tensor) -> Tensor:
 
 def to_csr(model: nn.Module) -> tuple[nn.Module, str]:
     """A copy of *model* with sparse linear and convolutional layers, and a note on what runs."""
-    convolutions = any(isinstance(module, nn.Conv2d) for module in model.modules())
-    note = NOTE + CONVOLUTION_NOTE if convolutions else NOTE
+    return with_layers(model, _sparse, NOTE)
+
+
+def with_layers(
+    model: nn.Module, form: Callable[[nn.Linear | nn.Conv2d], nn.Module], note: str
+) -> tuple[nn.Module, str]:
+    """A copy of *model* whose linear and convolutional layers are what *form* makes of them.
+
+    Returns:
+        The copy, and *note* with a word on convolutions if there are any.
+    """
+    if any(isinstance(module, nn.Conv2d) for module in model.modules()):
+        note += CONVOLUTION_NOTE
     if isinstance(model, nn.Linear | nn.Conv2d):  # a layer on its own has no name to be set by
-        return _sparse(model).eval(), note
-    sparse = copy.deepcopy(model)
+        return form(model).eval(), note
+    changed = copy.deepcopy(model)
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
-            sparse.set_submodule(name, _sparse(module))
-    return sparse.eval(), note
+            changed.set_submodule(name, form(module))
+    return changed.eval(), note
 
 
 def _sparse(layer: nn.Linear | nn.Conv2d) -> nn.Module:

@@ -1,13 +1,12 @@
 """Layers whose nonzero weights are few different ones, run by our own kernel; imports torch."""
 
-import copy
 import ctypes
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from bench.techniques._csr_modules import CONVOLUTION_NOTE, PatchConv2d, bias_of, to_csr
+from bench.techniques._csr_modules import PatchConv2d, bias_of, to_csr, with_layers
 from bench.techniques._shared_form import SharedForm, decoded, shared_form
 from bench.techniques._shared_kernel import shared_product
 from bench.weight_form import WeightForm
@@ -167,15 +166,7 @@ def to_shared(model: nn.Module) -> tuple[nn.Module, str]:
     if shared_product() is None:
         sparse, note = to_csr(model)
         return sparse, f"{FALLBACK_NOTE}: {note}"
-    convolutions = any(isinstance(module, nn.Conv2d) for module in model.modules())
-    note = NOTE + CONVOLUTION_NOTE if convolutions else NOTE
-    if isinstance(model, nn.Linear | nn.Conv2d):  # a layer on its own has no name to be set by
-        return _shared(model).eval(), note
-    shared = copy.deepcopy(model)
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            shared.set_submodule(name, _shared(module))
-    return shared.eval(), note
+    return with_layers(model, _shared, NOTE)
 
 
 def _shared(layer: nn.Linear | nn.Conv2d) -> nn.Module:
