@@ -1,7 +1,7 @@
 """How long and how often is measured: profiles, and what suits the instruments and the calls."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from bench.meter import Channel
@@ -21,6 +21,7 @@ HEADROOM = 1.05
 It counts with the fastest call so far, so little is left for it to do.
 """
 
+_WARMUP_SHARE = 0.25
 _FIRST_LOOK = 10  # pairs of short blocks, which cost little
 
 
@@ -83,6 +84,16 @@ class Schedule:
         most = max(self.pairs, int(most * split))
         first = most if self.target is None else max(self.pairs, min(_FIRST_LOOK, most))
         return Blocks(tuple(_looks(first, most)), 0.0, block)
+
+    def of_pairs(self, pairs: int | None) -> "Schedule":
+        """A schedule of just so many pairs of blocks; itself if None.
+
+        Few blocks need no long warm-up: its least is at most a quarter of what is then measured.
+        """
+        if pairs is None:
+            return self
+        warmup_s = min(self.warmup_s, pairs * self.block_s * _WARMUP_SHARE)
+        return replace(self, pairs=pairs, target=None, warmup_s=warmup_s)
 
     def in_process(self, channels: Iterable[Channel]) -> Blocks:
         """How many blocks one of several fresh processes runs, and how long ones.

@@ -4,7 +4,6 @@ It knows neither pytest nor a terminal; whoever runs it passes in what to say an
 """
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -147,7 +146,7 @@ class Session:
         Args:
             pairs: Just as many pairs of blocks, as in `measure`.
         """
-        schedule, summed = _of_pairs(self.settings.schedule, pairs), self.instruments.summed
+        schedule, summed = self.settings.schedule.of_pairs(pairs), self.instruments.summed
         if number := self.settings.processes:
             seconds = seconds_per_case(schedule, summed, number)
             return seconds, seconds
@@ -193,7 +192,7 @@ class Session:
         if case.id in self._done and case.id not in self._brief:
             self._require_unchanged(case.id, variant)
         else:
-            schedule = _of_pairs(self.settings.schedule, pairs)
+            schedule = self.settings.schedule.of_pairs(pairs)
             described = partial(
                 describe,
                 inputs=inputs,
@@ -206,9 +205,7 @@ class Session:
                 find_runtime(runtime)
                 if not self._has_control(variant):
                     record = described(shipped, case.baseline)
-                    brief = dataclasses.replace(
-                        schedule, pairs=min(CONTROL_PAIRS, schedule.pairs), target=None
-                    )
+                    brief = schedule.of_pairs(min(CONTROL_PAIRS, schedule.pairs))
                     self._measure(shipped, inputs, record, brief, progress, served=case.id)
                     self._brief.add(record.case)
                 record = described(variant, case)
@@ -393,8 +390,3 @@ class Session:
         self.instruments.close()
         self._judge.close()
         self._lock.release()
-
-
-def _of_pairs(schedule: Schedule, pairs: int | None) -> Schedule:
-    """A schedule of just so many pairs of blocks; itself if none are asked for."""
-    return schedule if pairs is None else dataclasses.replace(schedule, pairs=pairs, target=None)

@@ -28,8 +28,7 @@ CASES = [
     ),
     *(
         pytest.param("digits-cnn", name, marks=FULL)
-        for name in VARIANTS
-        if not name.startswith("pruned-shared")
+        for name in ("deep-compression", "pruned-int8", "distilled-int8")
     ),
 ]
 

@@ -33,6 +33,7 @@ CASES = [
     *(
         pytest.param("digits28-mlp", name, marks=BRIEF if name in KERNELS else FULL)
         for name in VARIANTS
+        if name != "scratch"
     ),
     *(pytest.param("digits-cnn", name, marks=FULL) for name in KERNELS),
 ]
@@ -46,7 +47,13 @@ def test_pruned(joules: Joules, workload: str, name: str, batch: int) -> None:
 
 
 @FULL
-@pytest.mark.parametrize("name", ["one-shot", "once", "brain-damage", "scratch"])
-def test_quality(joules: Joules, name: str) -> None:
+@pytest.mark.parametrize(
+    ("workload", "name"),
+    [
+        *(("digits-cnn", name) for name in ("one-shot", "once", "brain-damage", "scratch")),
+        ("digits28-mlp", "scratch"),
+    ],
+)
+def test_quality(joules: Joules, workload: str, name: str) -> None:
     technique, level = VARIANTS[name]
-    joules.judge(joules.variant(technique, "digits-cnn", **level))
+    joules.judge(joules.variant(technique, workload, **level))

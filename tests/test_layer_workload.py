@@ -111,10 +111,15 @@ def test_every_published_layer_is_measured_sparse_and_the_largest_in_every_form(
         assert {(name, "csr"), (name, "shared")} <= set(cases)
     for name in ("alexnet-fc6", "vgg16-fc6"):
         assert {(name, form) for form in suite().FORMS} <= set(cases)
-    for name in ("alexnet-fc7", "alexnet-fc8", "vgg16-fc7", "vgg16-fc8"):
-        assert {(name, form) for form in ("block-sparse", "structured", "bf16", "int8")} <= set(
-            cases
-        )
+    for number in (7, 8):
+        forms = [
+            {form for name, form in cases if name == f"{net}-fc{number}"}
+            for net in ("alexnet", "vgg16")
+        ]
+        assert {"block-sparse", "structured"} < forms[1] < forms[0]
+        assert forms[0] - forms[1] == {"bf16", "int8"}
+        alexnet, vgg = (LAYERS[f"{net}-fc{number}"] for net in ("alexnet", "vgg16"))
+        assert (alexnet.inputs, alexnet.outputs) == (vgg.inputs, vgg.outputs)
 
 
 @pytest.mark.parametrize("technique", SPARSE)

@@ -268,6 +268,14 @@ def test_the_profiles_measure_an_even_number_of_pairs() -> None:
     assert all(schedule.pairs % 2 == 0 for schedule in PROFILES.values())
 
 
+def test_a_case_of_few_pairs_is_warmed_up_for_a_quarter_of_its_blocks() -> None:
+    full = PROFILES["full"]
+
+    assert full.of_pairs(2) == replace(full, pairs=2, target=None, warmup_s=0.5)
+    assert full.of_pairs(20) == replace(full, pairs=20, target=None, warmup_s=1)
+    assert full.of_pairs(None) == full
+
+
 def test_the_expected_time_of_a_case_is_what_the_loop_takes() -> None:
     clock, _, instruments = room(steady(50))
     began = clock()
