@@ -1,13 +1,15 @@
 """Workloads, techniques and runtimes by name, and the user's own models as workloads."""
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from bench.discover import Plugin, plugins
-from bench.workload import BASELINE, Loop, Quality, Variant, Workload, baseline_of
+from bench.refusal import Refusal
+from bench.workload import BASELINE, Loop, Quality, Sources, Variant, Workload, baseline_of
 
 
 def _named(folder: str, required: str, what: str, name: str) -> Plugin:
@@ -20,42 +22,66 @@ def _named(folder: str, required: str, what: str, name: str) -> Plugin:
     return plugin
 
 
+SHIPPED = Sources()
+"""Random weights, and no data but what ships."""
+
+
 @functools.cache
-def make_workload(name: str, seed: int) -> Workload:
+def make_workload(name: str, seed: int, sources: Sources = SHIPPED) -> Workload:
     """The workload *name*, loaded or trained once in a process.
 
     Args:
         name: Such as ``digits-mlp``; what follows a colon says which of a family, as in
             ``layer:alexnet-fc6``.
         seed: Of its weights.
+        sources: Where weights and data come from, for a workload whose ``load`` asks for them.
 
     Raises:
         ValueError: No workload has that name; the message lists those that exist.
+        Refusal: It cannot be had here.
     """
     family, _, which = name.partition(":")
     load = _named("bench.workloads", "load", "workload", family).target
-    workload: Workload = load(seed=seed, which=which) if which else load(seed=seed)
-    return replace(workload, again=functools.partial(make_workload, name))
+    asked: dict[str, Any] = {"which": which} if which else {}
+    if "sources" in inspect.signature(load).parameters:
+        asked["sources"] = sources
+    workload: Workload = load(seed=seed, **asked)
+    if not workload.seeded:
+        return workload
+    return replace(workload, again=functools.partial(make_workload, name, sources=sources))
 
 
-def make_variant(technique: str, workload: str, *, seed: int = 0, **level: object) -> Variant:
+def make_variant(
+    technique: str,
+    workload: str,
+    *,
+    seed: int = 0,
+    sources: Sources = SHIPPED,
+    **level: object,
+) -> Variant:
     """What *technique* makes of *workload* at one level; ``baseline`` makes nothing of it.
 
     Raises:
         ValueError: No technique or workload has that name.
         TypeError: The technique has no such parameter.
+        Refusal: It cannot be had here.
     """
-    shipped = make_workload(workload, seed)
+    shipped = make_workload(workload, seed, sources)
     if technique == BASELINE:
         return baseline_of(shipped)
     plugin = _named("bench.techniques", "apply", "technique", technique)
     variant: Variant = plugin.target(shipped, seed=seed, **level)
-    return replace(variant, again=functools.partial(_again, technique, workload, level))
+    if not shipped.seeded:
+        return variant
+    again = functools.partial(_again, technique, workload, level, sources)
+    return replace(variant, again=again)
 
 
-def _again(technique: str, workload: str, level: Mapping[str, object], seed: int) -> Variant:
+def _again(
+    technique: str, workload: str, level: Mapping[str, object], sources: Sources, seed: int
+) -> Variant:
     """The same variant from another seed; a partial of this can be sent to another process."""
-    return make_variant(technique, workload, seed=seed, **level)
+    return make_variant(technique, workload, seed=seed, sources=sources, **level)
 
 
 def find_runtime(name: str) -> Plugin:
@@ -65,6 +91,37 @@ def find_runtime(name: str) -> Plugin:
         ValueError: There is none; the message lists those that exist.
     """
     return _named("bench.runtimes", "prepare", "runtime", name)
+
+
+def lowered(
+    variant: Variant,
+    inputs: Any,  # noqa: ANN401 - a model's input may be anything
+    runtime: str,
+    device: str,
+) -> Variant:
+    """What a runtime makes of a variant before it runs: compiled, exported, quantized.
+
+    Args:
+        variant: Of a workload.
+        inputs: What it will be called with; shapes are taken from it.
+        runtime: Its name.
+        device: ``cpu`` or ``cuda:0``.
+
+    Raises:
+        ValueError: No runtime has that name.
+        Refusal: The runtime cannot run it, or cannot do what is requested.
+    """
+    found, _ = plugins("bench.runtimes", "lower")
+    name = find_runtime(runtime).name
+    if name in found:
+        made: Variant = found[name].target(variant, inputs, device=device)
+        return made
+    if variant.request is not None:
+        raise Refusal(
+            f"the runtime {runtime} has no {variant.request.dtype} of its own",
+            "use a technique that makes such a model, or another runtime",
+        )
+    return variant
 
 
 def prepare(

@@ -10,7 +10,7 @@ from bench.layer_counts import layer_counts
 from bench.model_facts import bytes_moved, dense_bytes, facts, stored_bytes
 from bench.onnx_size import OnnxSizes
 from bench.record import CaseRecord
-from bench.workload import Case, Quality, Variant, baseline_of
+from bench.workload import Case, Lowered, Quality, Variant, baseline_of
 
 
 def describe(
@@ -34,11 +34,17 @@ def describe(
         progress: Is told which seed is judged.
         onnx: Exports models to ONNX for their size; None exports none.
     """
-    known = facts(variant.model, inputs)
+    lowered = variant.lowered or Lowered(variant.model)
+    source = lowered.source
+    known = facts(source, inputs)
     disk = variant.size_disk
     if disk is None:
-        disk = stored_bytes(variant.model)
-    dense, moved = dense_bytes(variant.model), bytes_moved(variant.model, inputs)
+        disk = stored_bytes(source)
+    dense, moved = dense_bytes(source), bytes_moved(source, inputs)
+    layers = layer_counts(source, inputs)
+    if lowered.dtype not in {None, known.dtype}:  # what runs moves other bytes than its source
+        known = dataclasses.replace(known, dtype=lowered.dtype, size_nominal=None)
+        moved, layers = None, ()
     exported = onnx(variant.model, inputs) if onnx else None
     shipped = dense_bytes(variant.workload.model)
     others = {"dense": dense, "baseline": shipped, "onnx": exported}
@@ -64,17 +70,17 @@ def describe(
         macs=None if known.macs is None else known.macs // case.batch,
         workload_version=variant.workload.version,
         unit=variant.workload.unit,
-        note=variant.note,
+        note="; ".join(filter(None, (variant.workload.note, variant.note))),
         device_id=device_id(case.device),
         nodeid=nodeid,
         bytes_moved=None if moved is None else moved // case.batch,
-        layers=tuple(map(dataclasses.asdict, layer_counts(variant.model, inputs))),
+        layers=tuple(map(dataclasses.asdict, layers)),
+        kernels=dict(lowered.kernels),
     )
 
 
 def _recorded(quality: Quality | None) -> dict[str, Any] | None:
-    """A quality as its record; what several seeds gave only where there are several."""
+    """A quality as its record, without what it has none of: several seeds, other metrics."""
     if quality is None:
         return None
-    fields = dataclasses.asdict(quality)
-    return fields if quality.seeds else {k: v for k, v in fields.items() if v != ()}
+    return {k: v for k, v in dataclasses.asdict(quality).items() if v not in ((), {})}

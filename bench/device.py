@@ -33,3 +33,14 @@ def gpu_identity(properties: Any, *, amd: bool) -> str:  # noqa: ANN401 - torch'
         return f"cuda:GPU-{properties.uuid}"
     domain, bus = properties.pci_domain_id, properties.pci_bus_id
     return f"cuda:{domain:04x}:{bus:02x}:{properties.pci_device_id:02x}.0"
+
+
+def peak_cuda(device: str) -> dict[str, int]:
+    """Most bytes that torch held on a GPU since it was last asked, as ``cuda``; none for a CPU."""
+    if not device.startswith("cuda"):
+        return {}
+    import torch
+
+    peak = torch.cuda.max_memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    return {"cuda": peak}

@@ -1,15 +1,17 @@
 """What a test gets as ``joules``: it measures, and it compresses. It knows no pytest."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
-from bench.catalogue import adopt_subject, make_variant, prepare
+from bench.catalogue import SHIPPED, adopt_subject, lowered, make_variant, prepare
 from bench.result import Result
 from bench.session import Session
 from bench.stages import costed
 from bench.wanted import Wanted
-from bench.workload import Case, Loop, Quality, Variant, baseline_of
+from bench.refusal import Refusal, for_memory
+from bench.workload import Case, Loop, Quality, Sources, Variant, baseline_of
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Joules:
         measured: Is given each result, and what tells it from others of the same test.
         wanted: What this process is to serve, if it is a fresh one of another session.
         serve: Serves a loop and the version of its workload, and ends the test.
+        sources: Where weights and data of workloads come from.
     """
 
     nodeid: str
@@ -39,6 +42,7 @@ class Joules:
     measured: Callable[[Result, str], None]
     wanted: Wanted | None = None
     serve: Callable[[Loop, str], NoReturn] | None = None
+    sources: Sources = SHIPPED
     _calls: int = 0
 
     def variant(self, technique: str, workload: str, **level: object) -> Variant:
@@ -53,13 +57,36 @@ class Joules:
 
         Raises:
             ValueError: No technique or workload has that name.
+            Refusal: It cannot be had here; the journal notes why, and the test is skipped.
         """
         key = (technique, workload, tuple(sorted(level.items())), self.seed)
         if key not in self.variants:
-            with costed(self.session.trainings.measure if self.session else None) as used:
-                made = make_variant(technique, workload, seed=self.seed, **level)
-            self.variants[key] = replace(made, training=tuple(used.values()))
+            with self._refusals_noted(f"{workload}/{technique}"):
+                self.variants[key] = self._made(technique, workload, level)
         return self.variants[key]
+
+    def _made(self, technique: str, workload: str, level: Mapping[str, object]) -> Variant:
+        with costed(self.session.trainings.measure if self.session else None) as used:
+            made = make_variant(technique, workload, seed=self.seed, sources=self.sources, **level)
+        return replace(made, training=tuple(used.values()))
+
+    @contextlib.contextmanager
+    def _refusals_noted(self, case: str) -> Iterator[None]:
+        """The journal notes what is refused, for the report to say why a row is missing."""
+        try:
+            yield
+        except Exception as error:
+            refusal = error if isinstance(error, Refusal) else for_memory(error)
+            if refusal is None:
+                raise
+            if self.session is not None:
+                self.session.refuse(case, refusal)
+            raise refusal from error
+
+    @property
+    def measures(self) -> bool:
+        """Whether this is a measuring session; a smoke run may take the smallest shapes."""
+        return self.session is not None
 
     def judge(self, variant: Variant) -> Quality | None:
         """Judges a variant's quality and size without timing it: a step of a sweep.
@@ -88,6 +115,7 @@ class Joules:
         name: str = "",
         quality: Callable[[Callable[..., Any]], Quality] | None = None,
         runtime: str = "eager",
+        against: str = "",
     ) -> Result:
         """Measures *subject*, beside its baseline if it has one, else beside itself (A/A).
 
@@ -100,6 +128,7 @@ class Joules:
             name: Tells two measurements of one test apart.
             quality: Judges a model, for a subject that is no variant.
             runtime: What executes it.
+            against: What executes its baseline; by default the same.
 
         Returns:
             The outcome; assertions on what was not measured skip the test, with the reason.
@@ -114,19 +143,20 @@ class Joules:
             quality=quality,
             unit=self.marked.get("unit"),
         )
-        if self.wanted and self.serve:
-            case = Case(variant.workload.name, variant.label, runtime, self.device, samples)
-            if case.id == self.wanted.case:
-                side = variant if self.wanted.role == "variant" else baseline_of(variant.workload)
-                self.serve(prepare(side, given, runtime, self.device), variant.workload.version)
+        case = Case(variant.workload.name, variant.label, runtime, self.device, samples, against)
+        if self.wanted and self.serve and case.id == self.wanted.case:
+            self._serve(variant, case, given, self.wanted.role)
         if self.session is None:
-            prepare(variant, given, runtime, self.device)(1)
+            with self._refusals_noted(case.id):
+                made = lowered(variant, given, runtime, self.device)
+                prepare(made, given, runtime, self.device)(1)
             return Result()
         result = self.session.measure(
             variant,
             given,
             samples,
             runtime=runtime,
+            against=against,
             nodeid=self.nodeid,
             pairs=self.marked.get("pairs"),
             progress=self.progress,
@@ -134,3 +164,12 @@ class Joules:
         self._calls += 1
         self.measured(result, f"::{variant.label}" if self._calls > 1 else "")
         return result
+
+    def _serve(self, variant: Variant, case: Case, inputs: Any, role: str) -> NoReturn:  # noqa: ANN401
+        """Serves the side of a case that another session wants of this process."""
+        assert self.serve is not None  # noqa: S101 - who wants something can be served
+        side, runtime = variant, case.runtime
+        if role != "variant":
+            side, runtime = baseline_of(variant.workload), case.baseline.runtime
+        side = lowered(side, inputs, runtime, self.device)
+        self.serve(prepare(side, inputs, runtime, self.device), variant.workload.version)

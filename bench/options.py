@@ -16,6 +16,12 @@ HELP: Mapping[str, tuple[str, str]] = {
     "results": ("results", "Where journals go; reports go beside it. Default: results."),
     "seed": ("0", "Orders the blocks and seeds the techniques. Default: 0."),
     "seeds": ("5", "Seeds over which the quality of a variant is judged. Default: 5."),
+    "weights": (
+        "random",
+        "Of whole models: random (from the seed), hub (downloads them), or the path of a"
+        " checkpoint or of a folder of them. Default: random.",
+    ),
+    "data": ("", "A folder of labelled data to judge quality by. Default: none."),
     "processes": ("0", "Fresh processes in which each side runs. Default: 0, in this one."),
 }
 """By name: the default, and the help."""
@@ -38,6 +44,7 @@ def settings(
     """
     from bench.run import Settings
     from bench.schedule import PROFILES
+    from bench.workload import Sources
 
     profile, require = given("profile"), given("require")
     if profile not in PROFILES:
@@ -64,6 +71,7 @@ def settings(
         command=command,
         processes=processes(given("processes")),
         seeds=int(seeds),
+        sources=Sources(given("weights"), given("data")),
     )
 
 

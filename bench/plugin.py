@@ -17,6 +17,7 @@ import pytest
 
 from bench.options import HELP
 from bench.quantities import NotMeasuredError
+from bench.refusal import Refusal
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from bench.run import Settings
     from bench.session import Session
     from bench.wanted import Wanted
-    from bench.workload import Loop, Variant
+    from bench.workload import Loop, Sources, Variant
 
 FIXTURE = "joules"
 EXIT_CANNOT_MEASURE = 10
@@ -185,6 +186,13 @@ class _State:
         arguments = own_arguments(invocation.args, self.config.pluginmanager.has_plugin)
         return Launcher(arguments, invocation.dir, dict(os.environ), limit_s(os.environ))
 
+    @property
+    def sources(self) -> "Sources":
+        """Where weights and data of workloads come from."""
+        from bench.workload import Sources
+
+        return Sources(_option(self.config, "weights"), _option(self.config, "data"))
+
     # -- while they run ---------------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -226,13 +234,13 @@ class _State:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None]:
-        """Skips a test that asserts on a number which was not measured.
+        """Skips a test that cannot run here, or asserts on a number which was not measured.
 
         Where the journal cannot be written any more, no test goes on as if it could.
         """
         try:
             yield
-        except NotMeasuredError as error:
+        except (NotMeasuredError, Refusal) as error:
             pytest.skip(f"{item.name}: {error}")
         except ValueError as error:
             if self.session is None or not _is_of_the_journal(error):
@@ -386,6 +394,7 @@ def joules(request: pytest.FixtureRequest) -> "Generator[Joules]":
             measured=measured,
             wanted=state.wanted,
             serve=state.serve,
+            sources=state.sources,
         )
     finally:
         pytest_bridge.release(companion)

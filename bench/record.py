@@ -6,7 +6,7 @@ SI units throughout; the schema is `bench/schema/journal-1.json`, after shared/d
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.meter import Channel, Reading, Status, Unusable
@@ -45,6 +45,9 @@ class CaseRecord:
     ``bytes_moved`` are weights, inputs and outputs of a call, each once, per sample.
     ``layers`` hold the fields of `bench.layer_counts.LayerCount`, of one call with its whole batch;
     they are empty in journals of before there were any, and for what is no torch module.
+    ``kernels`` say how many operators with weights a runtime runs in which type;
+    ``memory_bytes["peak"]`` is the most that was resident while the case ran, other models of the
+    session included, ``["before"]`` what was resident before it was made.
     """
 
     case: str
@@ -70,6 +73,8 @@ class CaseRecord:
     nodeid: str = ""
     bytes_moved: int | None = None
     layers: tuple[Mapping[str, Any], ...] = ()
+    kernels: Mapping[str, int] = field(default_factory=dict)
+    memory_bytes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

@@ -14,6 +14,7 @@ from bench import machine, records
 from bench.instruments import Instruments
 from bench.record import JournalError, Run
 from bench.schedule import Schedule
+from bench.workload import RANDOM, Sources
 
 PACKAGES = (
     "joulebench",
@@ -24,8 +25,12 @@ PACKAGES = (
     "pytest-benchmark",
     "nvidia-ml-py",
     "codecarbon",
+    "transformers",
+    "torchao",
+    "onnx",
     "onnxruntime",
     "openvino",
+    "nncf",
 )
 
 
@@ -46,6 +51,7 @@ class Settings:
         command: What the user typed.
         processes: Fresh processes in which each side runs; 0 for that of the session.
         seeds: Seeds over which the quality of variants is judged.
+        sources: Where weights and data of workloads come from.
     """
 
     profile: str
@@ -60,6 +66,7 @@ class Settings:
     command: str = field(default_factory=lambda: shlex.join(sys.argv))
     processes: int = 0
     seeds: int = 1
+    sources: Sources = Sources()
 
     def as_record(self) -> dict[str, Any]:
         """The settings that shape the numbers, for the journal."""
@@ -71,6 +78,9 @@ class Settings:
             "device": self.device,
             "processes": self.processes,
             "seeds": self.seeds,
+            # a path may name its owner: its last part tells one checkpoint from another
+            "weights": Path(self.sources.weights).name,
+            "data": Path(self.sources.data).name,
         }
 
 
@@ -121,13 +131,13 @@ def open_journal(settings: Settings, run: Run, say: Callable[[str], None]) -> re
     return records.JournalWriter.create(settings.results, run)
 
 
-_EARLIER = {"processes": 0, "seeds": 1}
+_EARLIER = {"processes": 0, "seeds": 1, "weights": RANDOM, "data": ""}
 
 
 def _require_same(old: Run, new: Run, path: Path) -> None:
     for what, found, wanted in (
         ("machine", new.machine["id"], old.machine["id"]),
-        # journals of before there were fresh processes and several seeds say nothing of them
+        # earlier journals say nothing of what there was not yet
         ("settings", _EARLIER | dict(new.settings), _EARLIER | dict(old.settings)),
         ("seed", new.seed, old.seed),
         ("git revision", new.git, old.git),

@@ -4,6 +4,7 @@ It knows neither pytest nor a terminal; whoever runs it passes in what to say an
 """
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,14 +13,14 @@ from typing import Any, Self
 
 from filelock import BaseFileLock
 
-from bench import hostlock, records
+from bench import hostlock, memory, records
 from bench.block import Side, idle
-from bench.catalogue import find_runtime, prepare
+from bench.catalogue import lowered, prepare
 from bench.child import Launcher
 from bench.compare import Row, compare
 from bench.cover import cover
 from bench.description import describe
-from bench.device import device_id
+from bench.device import device_id, peak_cuda
 from bench.instruments import Instruments, open_instruments
 from bench.judge import Judge
 from bench.measure import measure_case
@@ -27,11 +28,12 @@ from bench.onnx_size import PROFILES, OnnxSizes
 from bench.preconditions import preconditions
 from bench.processes import measure_processes, seconds_per_case
 from bench.record import Begin, CaseRecord, Discard, End, Note, Run, Window
+from bench.refusal import Refusal, for_memory
 from bench.result import Result
 from bench.run import Settings, new_run, open_journal
 from bench.schedule import Schedule
 from bench.training import Trainings
-from bench.workload import BASELINE, JUDGED, Case, Variant, baseline_of
+from bench.workload import JUDGED, Case, Loop, Variant, baseline_of
 
 CONTROL_PAIRS = 4
 """Pairs of an A/A control that no test has asked for."""
@@ -45,6 +47,25 @@ class NothingMeasuresError(RuntimeError):
 
 class CaseError(ValueError):
     """A case cannot be measured as asked; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What is measured: a variant as its runtime made it, its case, and what it is called with."""
+
+    variant: Variant
+    case: Case
+    inputs: Any
+
+    def baseline(self) -> "_Subject":
+        """The workload as shipped, in the runtime that the variant is held against."""
+        case, shipped = self.case.baseline, baseline_of(self.variant.workload)
+        made = lowered(shipped, self.inputs, case.runtime, case.device)
+        return _Subject(made, case, self.inputs)
+
+    def loop(self) -> Loop:
+        """Runs it."""
+        return prepare(self.variant, self.inputs, self.case.runtime, self.case.device)
 
 
 @dataclass
@@ -159,6 +180,7 @@ class Session:
         batch: int,
         *,
         runtime: str = "eager",
+        against: str = "",
         nodeid: str = "",
         pairs: int | None = None,
         progress: Callable[[str], None] = lambda _: None,
@@ -174,6 +196,7 @@ class Session:
             inputs: What both sides are called with.
             batch: Samples in *inputs*.
             runtime: What executes it.
+            against: What executes its baseline; by default the same.
             nodeid: The test that asks, for the record.
             pairs: Just as many pairs of blocks, if not as many as the schedule finds enough; fresh
                 processes have a number of their own.
@@ -181,9 +204,10 @@ class Session:
 
         Raises:
             CaseError: The session has measured this case already, or the runtime is unknown.
+            Refusal: It cannot be run here as asked; the journal notes why.
         """
-        shipped = baseline_of(variant.workload)
-        case = Case(variant.workload.name, variant.label, runtime, self.settings.device, batch)
+        device = self.settings.device
+        case = Case(variant.workload.name, variant.label, runtime, device, batch, against)
         if case.id in self._measured:
             raise CaseError(
                 f"{case.id} was already measured in this session;"
@@ -202,18 +226,19 @@ class Session:
                 onnx=self._onnx,
             )
             try:
-                find_runtime(runtime)
-                if not self._has_control(variant):
-                    record = described(shipped, case.baseline)
+                start = memory.resident_bytes()
+                subject = _Subject(lowered(variant, inputs, runtime, device), case, inputs)
+                if not (case.is_baseline or self._has_control()):
                     brief = schedule.of_pairs(min(CONTROL_PAIRS, schedule.pairs))
-                    self._measure(shipped, inputs, record, brief, progress, served=case.id)
-                    self._brief.add(record.case)
-                record = described(variant, case)
-                self._measure(variant, inputs, record, schedule, progress, served=case.id)
+                    own = subject.baseline()
+                    control = described(own.variant, own.case)
+                    self._measure(own, control, brief, progress, served=case.id)
+                    self._brief.add(control.case)
+                record = described(subject.variant, case)
+                self._measure(subject, record, schedule, progress, served=case.id, start=start)
                 self._brief.discard(case.id)
             except Exception as error:
-                self.writer.append(Note(case.id, f"{type(error).__name__}: {error}"))
-                raise
+                raise self._noted(case.id, error) from error
         self._measured.add(case.id)
         record, windows = self._done[case.id]
         return Result(self._row(record), windows)
@@ -245,8 +270,7 @@ class Session:
             try:
                 record = describe(variant, case, inputs, nodeid, self._judge, progress=progress)
             except Exception as error:
-                self.writer.append(Note(case.id, f"{type(error).__name__}: {error}"))
-                raise
+                raise self._noted(case.id, error) from error
             self.writer.append(Begin(case.id, record.workload_version))
             self.writer.append(record)
             self._new = True
@@ -254,13 +278,25 @@ class Session:
         self._measured.add(case.id)
         return self._done[case.id][0]
 
-    def _has_control(self, variant: Variant) -> bool:
-        """Whether the session has an A/A control, or is about to measure one."""
-        known = (
+    def refuse(self, case: str, refusal: Refusal) -> None:
+        """Says in the journal why a case is missing, and what to do about it."""
+        self.writer.append(Note(case, f"refused: {refusal}"))
+
+    def _noted(self, case: str, error: Exception) -> Exception:
+        """What to raise for an error of a case, after the journal has noted it."""
+        refusal = error if isinstance(error, Refusal) else for_memory(error)
+        if refusal is None:
+            self.writer.append(Note(case, f"{type(error).__name__}: {error}"))
+            return error
+        self.refuse(case, refusal)
+        return refusal
+
+    def _has_control(self) -> bool:
+        """Whether the session has an A/A control."""
+        return any(
             record.case == record.baseline and record.runtime != JUDGED
             for record, _ in self._done.values()
         )
-        return variant.technique == BASELINE or any(known)
 
     def _require_unchanged(self, case: str, variant: Variant) -> None:
         """Refuses to take a case from a resumed journal for a workload that has changed."""
@@ -273,13 +309,13 @@ class Session:
 
     def _measure(
         self,
-        variant: Variant,
-        inputs: Any,  # noqa: ANN401 - a model's input may be anything
+        subject: _Subject,
         record: CaseRecord,
         schedule: Schedule,
         progress: Callable[[str], None],
         *,
         served: str,
+        start: int | None = None,
     ) -> None:
         """Measures the blocks of one case; its record follows them and makes them count.
 
@@ -287,8 +323,9 @@ class Session:
         """
         windows = self._begin(record)
         progress(f"{record.case}  warm-up")
+        memory.reset_peak()
         # what was started for it ends with it, also if the journal cannot be written
-        found = self._blocks(variant, inputs, record, schedule, windows[:], served=served)
+        found = self._blocks(subject, record, schedule, windows[:], served=served)
         with contextlib.closing(found) as blocks:
             for block in blocks:
                 self.writer.append(block)
@@ -297,17 +334,24 @@ class Session:
                     continue
                 windows.append(block)
                 progress(f"{record.case}  pair {block.pair + 1}")
-        for window in self.trainings.of(record.case, variant.training, windows):
+        for window in self.trainings.of(record.case, subject.variant.training, windows):
             self.writer.append(window)
             windows.append(window)
+        record = dataclasses.replace(record, memory_bytes=self._memory(start))
         self.writer.append(record)
         self._new = True
         self._done[record.case] = (record, tuple(windows))
 
+    def _memory(self, start: int | None) -> dict[str, int]:
+        """Most bytes that the case had in memory, and what was there before it; of a GPU too."""
+        known = {"peak": memory.peak_bytes(), "before": start, **peak_cuda(self.settings.device)}
+        if self.settings.processes:  # they ran elsewhere
+            return {}
+        return {name: value for name, value in known.items() if value is not None}
+
     def _blocks(
         self,
-        variant: Variant,
-        inputs: Any,  # noqa: ANN401 - a model's input may be anything
+        subject: _Subject,
         record: CaseRecord,
         schedule: Schedule,
         done: Sequence[Window],
@@ -315,7 +359,7 @@ class Session:
         served: str,
     ) -> Generator[Window | Discard]:
         """The blocks of a case, measured in this process or in fresh ones."""
-        seed, role = self.run.seed, "control" if variant.technique == BASELINE else "variant"
+        seed, role = self.run.seed, "control" if subject.case.is_baseline else "variant"
         if self.settings.processes:
             assert self.launcher is not None  # noqa: S101 - start() has refused that
             yield from measure_processes(
@@ -331,10 +375,9 @@ class Session:
                 done=done,
             )
             return
-        loop = other = prepare(variant, inputs, record.runtime, self.settings.device)
-        if role == "variant":
-            shipped = baseline_of(variant.workload)
-            other = prepare(shipped, inputs, record.runtime, self.settings.device)
+        loop = other = subject.loop()
+        if not subject.case.is_baseline:
+            other = subject.baseline().loop()
         sides = (Side("baseline", other, record.batch), Side(role, loop, record.batch))
         yield from measure_case(record.case, sides, schedule, self.instruments, seed, done=done)
 

@@ -26,6 +26,8 @@ class Quality:
         target: Least value that counts, or None if the workload sets none.
         values: Of each seed, if there are several: *value* and *target* are then means.
         seeds: Which ones.
+        others: Further metrics by their names, such as ``SQNR, dB``; shown, and no verdict is
+            built on them.
     """
 
     metric: str
@@ -34,11 +36,61 @@ class Quality:
     target: float | None = None
     values: tuple[float, ...] = ()
     seeds: tuple[int, ...] = ()
+    others: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
         """Whether the value reaches the target; a workload without target accepts any."""
         return self.target is None or self.value >= self.target
+
+
+RANDOM = "random"
+"""Stands for weights that are drawn from a seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where what a workload does not ship comes from; nothing is downloaded without asking.
+
+    Args:
+        weights: ``random`` draws them from the seed; ``hub`` loads them by the workload's own id
+            from the Hugging Face hub; anything else is the path of a checkpoint.
+        data: A folder of labelled data to judge by; empty for none.
+    """
+
+    weights: str = RANDOM
+    data: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a runtime is asked to make of a model besides running it.
+
+    Args:
+        dtype: The type that most multiplications are to run in: ``bfloat16``, ``float16``,
+            ``int8``, ``float8``.
+        calibration: Inputs from which an int8 quantizer takes the scales of activations, each as
+            the model is called with it.
+    """
+
+    dtype: str
+    calibration: Callable[[], Sequence[Any]] = field(default=tuple, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """What a runtime made of a model, as far as it can be told.
+
+    Args:
+        source: The torch module or file that it was made from: operations are counted from it.
+        dtype: The type that most of its multiplications really run in.
+        kernels: How many operators with weights run in which type, such as ``{"int8": 20}``; empty
+            where the runtime does not tell.
+    """
+
+    source: Any = field(compare=False, repr=False)
+    dtype: str | None = None
+    kernels: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +107,10 @@ class Workload:
         version: Hash of what makes it: data, architecture, seed. Another version, another history.
         context: What techniques may need besides: training data, a training function.
         again: Makes the same workload from another seed; None for what has no seed.
+        seeded: Whether its quality is judged over several seeds; False where a seed says nothing,
+            as with random weights.
+        note: What the reader of each of its rows should know, such as ``random weights``.
+        calibration: Gives inputs for quantizers to look at, each as the model is called with it.
     """
 
     name: str
@@ -66,6 +122,9 @@ class Workload:
     version: str = ""
     context: Any = field(default=None, compare=False, repr=False)
     again: Callable[[int], "Workload"] | None = field(default=None, compare=False, repr=False)
+    seeded: bool = True
+    note: str = ""
+    calibration: Callable[[], Sequence[Any]] = field(default=tuple, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +155,8 @@ class Variant:
     sizes: Mapping[str, int] = field(default_factory=dict, compare=False)
     again: Callable[[int], "Variant"] | None = field(default=None, compare=False, repr=False)
     training: tuple[object, ...] = field(default=(), compare=False, repr=False)
+    request: Request | None = None
+    lowered: Lowered | None = field(default=None, compare=False, repr=False)
 
     @property
     def label(self) -> str:
@@ -139,6 +200,7 @@ class Case:
         runtime: What executes it.
         device: ``cpu`` or ``cuda:0``.
         batch: Samples given together.
+        against: The runtime of its baseline, if that is another one.
     """
 
     workload: str
@@ -146,6 +208,7 @@ class Case:
     runtime: str
     device: str
     batch: int
+    against: str = ""
 
     @property
     def id(self) -> str:
@@ -156,8 +219,14 @@ class Case:
 
     @property
     def baseline(self) -> "Case":
-        """The case of the workload as shipped: same runtime, same device, same batch."""
-        return Case(self.workload, BASELINE, self.runtime, self.device, self.batch)
+        """The case of the workload as shipped: same device, same batch, and its runtime."""
+        runtime = self.against or self.runtime
+        return Case(self.workload, BASELINE, runtime, self.device, self.batch)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is the workload as shipped, in the runtime that others are held against."""
+        return self.variant == BASELINE and self.against in {"", self.runtime}
 
 
 Technique = Callable[..., Variant]
@@ -168,3 +237,11 @@ Loop = Callable[[int], Sequence[float]]
 
 Prepare = Callable[..., Loop]
 """``prepare(model, inputs, *, device, threads)`` of a runtime's file."""
+
+Lower = Callable[..., Variant]
+"""``lower(variant, inputs, *, device) -> Variant`` of a runtime that makes something of models.
+
+The model of what it gives back is what runs, a callable that takes what the workload's model takes,
+in batches of any size, and gives a tensor or what the workload's quality function can read; its
+`Variant.lowered` says what was made. It raises `bench.refusal.Refusal` where it cannot.
+"""

@@ -15,6 +15,8 @@ FLOORS = {
     "weight_form": 0,
     "wire": 0,
     "machine": 0,
+    "memory": 0,
+    "refusal": 0,
     "guard": 0,
     "preconditions": 1,
     "discover": 0,

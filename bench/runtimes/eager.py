@@ -5,11 +5,13 @@ import sys
 import time
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from bench.workload import Loop
+from bench.refusal import Refusal
+from bench.workload import Loop, Lowered, Variant
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +66,36 @@ def prepare(
             torch.set_num_threads(before)
 
     return loop
+
+
+def lower(
+    variant: Variant,
+    inputs: Any,  # noqa: ANN401, ARG001 - torch needs no shapes
+    *,
+    device: str,  # noqa: ARG001 - `prepare` moves it
+) -> Variant:
+    """The variant as it is, or all of it in a 16-bit type.
+
+    Raises:
+        Refusal: Another type is requested, or something that is no torch module.
+    """
+    request = variant.request
+    if request is None:
+        return variant
+    import torch
+
+    if request.dtype not in {"bfloat16", "float16"} or not isinstance(
+        variant.model, torch.nn.Module
+    ):
+        raise Refusal(
+            f"eager torch runs whole models in float32, bfloat16 or float16, not {request.dtype}",
+            "choose another runtime: compile, onnxruntime or openvino",
+        )
+    from bench.runtimes._narrowed import Narrowed, weighted
+
+    narrow = Narrowed(variant.model, getattr(torch, request.dtype))
+    made = Lowered(narrow, request.dtype, {request.dtype: weighted(narrow)})
+    return replace(variant, model=narrow, lowered=made)
 
 
 def timed_calls(call: Callable[[], Any], calls: int) -> Sequence[float]:
