@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from bench.catalogue import SHIPPED, adopt_subject, lowered, make_variant, prepare
+from bench.refusal import Refusal, for_memory
 from bench.result import Result
 from bench.session import Session
 from bench.stages import costed
 from bench.wanted import Wanted
-from bench.refusal import Refusal, for_memory
 from bench.workload import Case, Loop, Quality, Sources, Variant, baseline_of
 
 

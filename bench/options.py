@@ -18,8 +18,7 @@ HELP: Mapping[str, tuple[str, str]] = {
     "seeds": ("5", "Seeds over which the quality of a variant is judged. Default: 5."),
     "weights": (
         "random",
-        "Of whole models: random (from the seed), hub (downloads them), or the path of a"
-        " checkpoint or of a folder of them. Default: random.",
+        "Of whole models: random, hub (downloads), or a checkpoint's path. Default: random.",
     ),
     "data": ("", "A folder of labelled data to judge quality by. Default: none."),
     "processes": ("0", "Fresh processes in which each side runs. Default: 0, in this one."),

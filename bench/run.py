@@ -66,7 +66,7 @@ class Settings:
     command: str = field(default_factory=lambda: shlex.join(sys.argv))
     processes: int = 0
     seeds: int = 1
-    sources: Sources = Sources()
+    sources: Sources = field(default_factory=Sources)
 
     def as_record(self) -> dict[str, Any]:
         """The settings that shape the numbers, for the journal."""

@@ -15,7 +15,7 @@ from filelock import BaseFileLock
 
 from bench import hostlock, memory, records
 from bench.block import Side, idle
-from bench.catalogue import lowered, prepare
+from bench.catalogue import lowered
 from bench.child import Launcher
 from bench.compare import Row, compare
 from bench.cover import cover
@@ -32,8 +32,9 @@ from bench.refusal import Refusal, for_memory
 from bench.result import Result
 from bench.run import Settings, new_run, open_journal
 from bench.schedule import Schedule
+from bench.subject import Subject
 from bench.training import Trainings
-from bench.workload import JUDGED, Case, Loop, Variant, baseline_of
+from bench.workload import JUDGED, Case, Variant
 
 CONTROL_PAIRS = 4
 """Pairs of an A/A control that no test has asked for."""
@@ -47,25 +48,6 @@ class NothingMeasuresError(RuntimeError):
 
 class CaseError(ValueError):
     """A case cannot be measured as asked; the message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """What is measured: a variant as its runtime made it, its case, and what it is called with."""
-
-    variant: Variant
-    case: Case
-    inputs: Any
-
-    def baseline(self) -> "_Subject":
-        """The workload as shipped, in the runtime that the variant is held against."""
-        case, shipped = self.case.baseline, baseline_of(self.variant.workload)
-        made = lowered(shipped, self.inputs, case.runtime, case.device)
-        return _Subject(made, case, self.inputs)
-
-    def loop(self) -> Loop:
-        """Runs it."""
-        return prepare(self.variant, self.inputs, self.case.runtime, self.case.device)
 
 
 @dataclass
@@ -227,7 +209,7 @@ class Session:
             )
             try:
                 start = memory.resident_bytes()
-                subject = _Subject(lowered(variant, inputs, runtime, device), case, inputs)
+                subject = Subject(lowered(variant, inputs, runtime, device), case, inputs)
                 if not (case.is_baseline or self._has_control()):
                     brief = schedule.of_pairs(min(CONTROL_PAIRS, schedule.pairs))
                     own = subject.baseline()
@@ -309,7 +291,7 @@ class Session:
 
     def _measure(
         self,
-        subject: _Subject,
+        subject: Subject,
         record: CaseRecord,
         schedule: Schedule,
         progress: Callable[[str], None],
@@ -351,7 +333,7 @@ class Session:
 
     def _blocks(
         self,
-        subject: _Subject,
+        subject: Subject,
         record: CaseRecord,
         schedule: Schedule,
         done: Sequence[Window],

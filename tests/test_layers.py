@@ -40,6 +40,7 @@ FLOORS = {
     "doctor": 3,
     "pytest_bridge": 3,
     "session": 3,
+    "subject": 3,
     "run": 3,
     "result": 3,
     "description": 3,
