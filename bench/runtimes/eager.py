@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from bench.refusal import Refusal
+from bench.two_of_four import SPARSE
 from bench.workload import Loop, Lowered, Variant
 
 if TYPE_CHECKING:
@@ -72,9 +73,9 @@ def lower(
     variant: Variant,
     inputs: Any,  # noqa: ANN401, ARG001 - torch needs no shapes
     *,
-    device: str,  # noqa: ARG001 - `prepare` moves it
+    device: str,
 ) -> Variant:
-    """The variant as it is, or all of it in a 16-bit type.
+    """The variant as it is, or all of it in a 16-bit type; on a GPU with 2:4 sparse weights too.
 
     Raises:
         Refusal: Another type is requested, or something that is no torch module.
@@ -84,9 +85,17 @@ def lower(
         return variant
     import torch
 
-    if request.dtype not in {"bfloat16", "float16"} or not isinstance(
-        variant.model, torch.nn.Module
-    ):
+    is_module = isinstance(variant.model, torch.nn.Module)
+    if is_module and device != "cpu":
+        from bench.runtimes import _cuda
+
+        return _cuda.eager(variant, device)
+    if request.dtype.endswith(SPARSE):
+        raise Refusal(
+            f"no CPU skips the zeros of {request.dtype} weights",
+            "run on a GPU: --joules-device cuda",
+        )
+    if request.dtype not in {"bfloat16", "float16"} or not is_module:
         raise Refusal(
             f"eager torch runs whole models in float32, bfloat16 or float16, not {request.dtype}",
             "choose another runtime: compile, onnxruntime or openvino",
