@@ -176,9 +176,7 @@ def test_int8_without_torchao_is_refused_with_what_to_install(
     find = importlib.util.find_spec
     absent = lambda name: None if name == "torchao" else find(name)  # noqa: E731
     monkeypatch.setattr(importlib.util, "find_spec", absent)
-    with pytest.raises(
-        Refusal, match="torchao is not installed; pip install"):
-    ):
+    with pytest.raises(Refusal, match="torchao is not installed; pip install"):
         lowered(mlp(), rows(), "int8")
 
 
@@ -248,7 +246,7 @@ def test_model_that_branches_on_values_is_refused_in_one_line() -> None:
         def forward(self, values: Tensor) -> Tensor:
             return values if values.sum() > 0 else -values
 
-    with pytest.raises(Refusal, match=r"inductor cannot compile tiny: .*; choose another") as caught:
+    with pytest.raises(Refusal, match=r"cannot compile tiny: .*; choose another") as caught:
         lowered(Branching(), rows())
     assert "\n" not in str(caught.value)
 
