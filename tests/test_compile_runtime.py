@@ -90,6 +90,7 @@ def of(made: Variant) -> tuple[str | None, dict[str, int]]:
     return made.lowered.dtype, dict(made.lowered.kernels)
 
 
+@torch.inference_mode()
 def error_of(made: Variant, model: nn.Module, inputs: Tensor) -> float:
     """Largest difference, as a share of the largest value."""
     expected = model(inputs)

@@ -1,6 +1,7 @@
 """What a GPU runs of a model: which types, on which GPUs, with which weights, and 2:4 masks."""
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,8 @@ needs_torchao = pytest.mark.skipif(not HAS_TORCHAO, reason="torchao is not insta
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that torch can use")
 CPU = torch.device("cpu")
 AMPERE, ADA, HOPPER, TURING = (8, 0), (8, 9), (9, 0), (7, 5)
+STAND_IN = _cuda.Gpu(CPU, HOPPER)
+"""A CPU that passes for a GPU: what runs of the same code does so on both."""
 ALL = ("float32", *_cuda.HALVES, *_cuda.EIGHT_BITS)
 
 
@@ -34,6 +37,13 @@ def linear_net() -> nn.Module:
 def rows(samples: int = 32) -> Tensor:
     torch.manual_seed(1)
     return torch.randn(samples, 128)
+
+
+@torch.inference_mode()
+def difference(model: Callable[..., Tensor], reference: Callable[..., Tensor]) -> float:
+    """Largest difference of what they give, as a share of the largest value."""
+    found, expected = model(rows()).cpu(), reference(rows())
+    return float((found - expected).abs().max() / expected.abs().max())
 
 
 def workload_of(model: Any) -> Workload:
@@ -101,12 +111,13 @@ def test_only_weights_of_torchs_own_kind_are_frozen_and_all_are_recorded() -> No
     forms = [_cuda.Form(dtype) for dtype in ALL] + [_cuda.Form("bfloat16", sparse=True)]
     frozen = [bool(_cuda.options(form).get("freezing")) for form in forms]
     assert frozen == [True, True, True, False, False, False]
+    assert _cuda.options(_cuda.Form("int8"))["force_fuse_int_mm_with_mul"]
     assert all(_cuda.options(form)["triton.cudagraphs"] for form in forms)
 
 
 def test_options_are_ones_that_inductor_knows() -> None:
-    known = torch._inductor.list_options()
-    assert set(_cuda.options(_cuda.Form("float32"))) <= set(known)
+    known = set(torch._inductor.list_options())
+    assert all(set(_cuda.options(_cuda.Form(dtype))) <= known for dtype in ALL)
 
 
 @needs_torchao
@@ -121,10 +132,7 @@ def test_int8_replaces_the_weights_of_linear_layers_and_keeps_what_they_compute(
     assert isinstance(model, Narrowed)
     kinds = {type(each.weight) for each in model.modules() if isinstance(each, nn.Linear)}
     assert not kinds & {Tensor, nn.Parameter}
-    expected = linear_net()(rows())
-    with torch.inference_mode():
-        found = model(rows())
-    assert float((found - expected).abs().max() / expected.abs().max()) < 0.05
+    assert difference(model, linear_net()) < 0.05
 
 
 @needs_torchao
@@ -248,14 +256,63 @@ def test_torch_without_sparse_kernels_is_refused_with_its_own_words() -> None:
         _cuda.to_sparse(model.bfloat16(), "tiny")
 
 
+@pytest.mark.parametrize("compiles", [False, True])
+def test_half_type_runs_in_it_and_keeps_the_source_and_the_bytes(*, compiles: bool) -> None:
+    variant = variant_of("bfloat16")
+    made = (
+        _cuda.compiled(variant, (rows(),), STAND_IN) if compiles else _cuda.eager(variant, STAND_IN)
+    )
+    assert isinstance(made.model, _cuda.OnDevice)
+    assert made.lowered is not None
+    assert (made.lowered.dtype, dict(made.lowered.kernels)) == ("bfloat16", {"bfloat16": 2})
+    assert made.lowered.source is variant.model
+    assert made.size_disk is not None
+    assert made.size_disk < 0.6 * disk_bytes(linear_net().state_dict())
+    assert difference(made.model, linear_net()) < 0.03
+
+
+def test_float32_is_compiled_of_a_copy() -> None:
+    made = _cuda.compiled(variant_of(), (rows(),), STAND_IN)
+    assert made.lowered is not None
+    assert made.lowered.kernels == {"float32": 2}
+    assert difference(made.model, linear_net()) < 1e-5
+
+
+@needs_torchao
+def test_int8_that_falls_back_to_float32_is_found_out() -> None:
+    told = "no operator of tiny runs in int8 here: 2 in float32"
+    with pytest.raises(Refusal, match=told):
+        _cuda.compiled(variant_of("int8"), (rows(),), STAND_IN)
+
+
+def test_two_of_four_layers_are_counted_apart_from_dense_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = _cuda.to_sparse
+    monkeypatch.setattr(_cuda, "to_sparse", lambda *asked: real(*asked, compress=torch.clone))
+    made = _cuda.eager(semi_structured.apply(workload_of(linear_net())), STAND_IN)
+    assert made.lowered is not None
+    assert dict(made.lowered.kernels) == {"bfloat16 2:4": 1, "bfloat16": 1}
+    assert made.lowered.dtype == "bfloat16 2:4"
+    assert made.note.endswith("1 of 2 operators with weights in bfloat16 2:4")
+
+
+def test_two_of_four_that_is_compiled_to_dense_kernels_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = _cuda.to_sparse
+    monkeypatch.setattr(_cuda, "to_sparse", lambda *asked: real(*asked, compress=torch.clone))
+    variant = semi_structured.apply(workload_of(linear_net()))
+    with pytest.raises(Refusal, match="runs in bfloat16 2:4 here: 2 in bfloat16"):
+        _cuda.compiled(variant, (rows(),), STAND_IN)
+
+
 @needs_gpu
 @pytest.mark.parametrize("runtime", [eager, compile])
 def test_gpu_runs_bfloat16_and_agrees_with_float32(runtime: Any) -> None:
     made = runtime.lower(variant_of("bfloat16"), rows(), device="cuda:0")
-    expected = linear_net()(rows())
-    found = made.model(rows())
-    assert found.is_cuda
-    assert float((found.cpu() - expected).abs().max() / expected.abs().max()) < 0.03
+    assert made.model(rows()).is_cuda
+    assert difference(made.model, linear_net()) < 0.03
     assert dict(made.lowered.kernels) == {"bfloat16": 2}
     assert len(runtime.prepare(made.model, rows(), device="cuda:0")(4)) == 4
 
@@ -267,11 +324,9 @@ def test_gpu_runs_eight_bits_on_kernels_of_theirs(dtype: str) -> None:
     if dtype == "float8" and torch.cuda.get_device_capability() < ADA:
         pytest.skip("this GPU has no float8")
     made = compile.lower(variant_of(dtype), rows(), device="cuda:0")
-    expected = linear_net()(rows())
     assert made.lowered is not None
     assert made.lowered.kernels[dtype] >= 1
-    found = made.model(rows()).cpu()
-    assert float((found - expected).abs().max() / expected.abs().max()) < 0.1
+    assert difference(made.model, linear_net()) < 0.1
 
 
 @needs_gpu
@@ -281,7 +336,5 @@ def test_gpu_runs_two_of_four_and_agrees_with_the_masked_model(runtime: Any) -> 
         pytest.skip("this GPU has no 2:4")
     variant = semi_structured.apply(workload_of(linear_net()))
     made = runtime.lower(variant, rows(), device="cuda:0")
-    expected = variant.model(rows())
-    found = made.model(rows()).cpu()
-    assert float((found - expected).abs().max() / expected.abs().max()) < 0.03
+    assert difference(made.model, variant.model) < 0.03
     assert made.lowered.kernels == {"bfloat16 2:4": 1, "bfloat16": 1}

@@ -36,6 +36,38 @@ HALVES = ("bfloat16", "float16")
 EIGHT_BITS = ("int8", "float8")
 
 
+RECOMMENDED = {
+    "coordinate_descent_tuning": True,
+    "coordinate_descent_check_all_directions": True,
+    "force_fuse_int_mm_with_mul": True,
+}
+"""What torchao would tell inductor for the whole process, for one model instead
+(``torchao.quantization.utils.recommended_inductor_config_setter``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU as far as it matters here.
+
+    Args:
+        where: The device.
+        capability: Its compute capability, as CUDA counts.
+    """
+
+    where: torch.device
+    capability: tuple[int, int]
+
+    @classmethod
+    def of(cls, device: str) -> "Gpu":
+        """The GPU called *device*.
+
+        Raises:
+            ValueError: The device is unknown or not there.
+        """
+        where = torch_device(device, torch.cuda.device_count())
+        return cls(where, torch.cuda.get_device_capability(where))
+
+
 @dataclass(frozen=True)
 class OnDevice:
     """Runs what lies on a GPU; tensors from elsewhere are brought to it.
@@ -101,25 +133,24 @@ class Form:
                 )
 
 
-def eager(variant: Variant, device: str) -> Variant:
+def eager(variant: Variant, gpu: Gpu) -> Variant:
     """The variant in the 16-bit type that it asks for, its weights 2:4 sparse if it asks for that.
 
     Eager torch has no kernels that quantize activations and multiply them in one go.
 
     Raises:
         Refusal: It asks for another type, or the GPU has no tensor cores for it.
-        ValueError: The device is unknown or not there.
     """
-    where, form = torch_device(device, torch.cuda.device_count()), Form.of(variant)
-    form.require(torch.cuda.get_device_capability(where), HALVES)
-    model = prepared(variant, form, where)
+    form = Form.of(variant)
+    form.require(gpu.capability, HALVES)
+    model = prepared(variant, form, gpu.where)
     layers = weighted(model)
     sparse = to_sparse(model, variant.workload.name) if form.sparse else 0
     kernels = {form.name: sparse, form.dtype: layers - sparse} if sparse else {form.name: layers}
-    return _made(variant, form, OnDevice(model, where), model, kernels)
+    return _made(variant, form, OnDevice(model, gpu.where), model, kernels)
 
 
-def compiled(variant: Variant, inputs: _inductor.Inputs, device: str) -> Variant:
+def compiled(variant: Variant, inputs: _inductor.Inputs, gpu: Gpu) -> Variant:
     """The variant compiled by inductor and recorded as a CUDA graph.
 
     int8 and float8 are torchao's: weights with a scale for each output channel, activations with
@@ -127,25 +158,23 @@ def compiled(variant: Variant, inputs: _inductor.Inputs, device: str) -> Variant
 
     Raises:
         Refusal: The GPU has no tensor cores for the type, or the model does not compile to it.
-        ValueError: The device is unknown or not there.
     """
-    where, form = torch_device(device, torch.cuda.device_count()), Form.of(variant)
-    forms = ("float32", *HALVES, *EIGHT_BITS)
-    form.require(torch.cuda.get_device_capability(where), forms)
-    name = variant.workload.name
+    form, name = Form.of(variant), variant.workload.name
+    form.require(gpu.capability, ("float32", *HALVES, *EIGHT_BITS))
     with _inductor.refused(f"inductor cannot compile {name}", "choose the runtime eager"):
-        model = prepared(variant, form, where)
+        model = prepared(variant, form, gpu.where)
         if form.sparse:
             to_sparse(model, name)
         run, kernels = _inductor.compiled(
             model,
-            tuple(each.to(where) for each in inputs),
+            tuple(each.to(gpu.where) for each in inputs),
             threads=variant.workload.threads,
             options=options(form),
             calls=RECORDED,
         )
-        torch.cuda.synchronize(where)
-    made = OnDevice(AnyBatch(run, batch_of(inputs)), where)
+        if gpu.where.type == "cuda":  # what fails on a GPU is told by the next call that waits
+            torch.cuda.synchronize(gpu.where)
+    made = OnDevice(AnyBatch(run, batch_of(inputs)), gpu.where)
     return _made(variant, form, made, model, kernels)
 
 
@@ -154,8 +183,9 @@ def options(form: Form) -> Mapping[str, Any]:
 
     Freezing folds constants, which the weights of torchao and 2:4 ones are not.
     """
-    plain = not form.sparse and form.dtype not in EIGHT_BITS
-    return GRAPHS | (_inductor.FROZEN if plain else {})
+    if form.dtype in EIGHT_BITS:
+        return GRAPHS | RECOMMENDED
+    return GRAPHS | ({} if form.sparse else _inductor.FROZEN)
 
 
 def prepared(variant: Variant, form: Form, where: torch.device) -> nn.Module:
@@ -211,12 +241,17 @@ def torchao_config(dtype: str) -> Any:  # noqa: ANN401 - a type of torchao
     )
 
 
-def to_sparse(model: nn.Module, name: str) -> int:
+def to_sparse(
+    model: nn.Module,
+    name: str,
+    compress: Callable[[Tensor], Tensor] = torch.sparse.to_sparse_semi_structured,
+) -> int:
     """Stores each weight of *model* that is 2:4 sparse as such; how many.
 
     Args:
         model: On a GPU, in a 16-bit type; it is changed.
         name: The workload's, for the message.
+        compress: Gives a weight without its zeros.
 
     Raises:
         Refusal: No weight is, or this torch has no kernels for them.
@@ -228,7 +263,7 @@ def to_sparse(model: nn.Module, name: str) -> int:
         )
     with _inductor.quiet(), _inductor.refused(name, "take a GPU and a torch with cuSPARSELt"):
         for layer in layers:
-            weight = torch.sparse.to_sparse_semi_structured(layer.weight.detach().contiguous())
+            weight = compress(layer.weight.detach().contiguous())
             layer.weight = nn.Parameter(weight, requires_grad=False)
     return len(layers)
 

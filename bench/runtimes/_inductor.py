@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch._inductor import config
 
 from bench.model_facts import disk_bytes, stored_bytes
 from bench.refusal import Refusal, for_memory, installed
@@ -40,7 +42,8 @@ class Made:
 class Compiled:
     """What inductor made of a module: it runs in inference mode on as many threads as then.
 
-    Dynamo compiles anew for another number of threads, or with gradients on: here neither changes.
+    Dynamo compiles anew for another number of threads, with gradients on, and for tensors that were
+    made in inference mode: here none of these changes.
 
     Args:
         run: Takes tensors and gives one.
@@ -52,6 +55,9 @@ class Compiled:
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """What the module gives."""
+        if any(each.is_inference() for each in inputs):
+            with torch.inference_mode(mode=False):
+                inputs = tuple(each.clone() for each in inputs)
         before = torch.get_num_threads()
         if before == self.threads and torch.is_inference_mode_enabled():
             return self.run(*inputs)
@@ -91,9 +97,10 @@ def compiled(
         return out
 
     run.__code__ = run.__code__.replace()
-    given: dict[str, Any] = {"post_grad_custom_post_pass": count, **options}
+    given: dict[str, Any] = {"post_grad_custom_pre_pass": count, **options}
     made = Compiled(torch.compile(run, fullgraph=True, dynamic=False, options=given), threads)
-    with quiet():
+    # Dynamo asks inductor's configuration whether weights are constants, before it has the options
+    with quiet(), config.patch(freezing=options.get("freezing", False)):
         for _ in range(calls):
             made(*inputs)
     return made, dict(count.found)
@@ -101,10 +108,15 @@ def compiled(
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps the warnings of torch's compilers and quantizers about themselves from the caller."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """Keeps what torch's compilers and quantizers warn of in their own code from the caller."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 @contextlib.contextmanager

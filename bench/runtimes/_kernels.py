@@ -44,8 +44,9 @@ _NAMES = {"uint8": "int8", "float8_e4m3fn": "float8", "float8_e5m2": "float8"}
 
 
 class KernelCount:
-    """A pass of inductor that changes nothing: it counts what is left after all fusions.
+    """A pass of inductor that changes nothing: it counts operators whose weights are packed.
 
+    It runs before the passes after it hide operators in what they become, of the same type.
     As it has no identity of its own, inductor takes no graph from its cache, where it would see
     none.
     """

@@ -43,9 +43,9 @@ def lower(
             "wrap the model in such a module, or choose the runtime eager",
         )
     if device != "cpu":
-        from bench.runtimes._cuda import compiled
+        from bench.runtimes._cuda import Gpu, compiled
 
-        return compiled(variant, given, device)
+        return compiled(variant, given, Gpu.of(device))
     from bench.runtimes._inductor import on_cpu
 
     made = on_cpu(variant, given)

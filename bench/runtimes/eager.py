@@ -89,7 +89,7 @@ def lower(
     if is_module and device != "cpu":
         from bench.runtimes import _cuda
 
-        return _cuda.eager(variant, device)
+        return _cuda.eager(variant, _cuda.Gpu.of(device))
     if request.dtype.endswith(SPARSE):
         raise Refusal(
             f"no CPU skips the zeros of {request.dtype} weights",
