@@ -45,8 +45,7 @@ def test_int8_of_the_same_mobilenet_paid_on_eight_edge_systems() -> None:
 
     assert (energy.what, time.what) == ("energy", "time")
     assert energy.systems == time.systems == 8
-    assert 0.056328 / 0.143807 == pytest.approx(0.3917, abs=1e-4)  # one of them
-    assert energy.low <= 0.3917 <= energy.high
+    assert energy.low <= 0.056328 / 0.143807 <= energy.high  # one of them
     assert energy.low < energy.value < energy.high < 1
     assert base("mobilenet-v2:2t") == "mobilenet-v2"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from journals import a_case, a_journal, a_run, save
+from journals import a_case, a_journal, save
 from model_journals import BF16, INT8, Case, crossed, gemm, model, table_of, unmeasured
 
 from bench.compare import compare
@@ -24,7 +24,7 @@ from bench.report.sections import (
     verdict,
 )
 from bench.report.write import write
-from reports import SAME, grid_of, measured, report_of
+from reports import grid_of, measured, report_of
 
 GEMMS = (gemm("float32", 100), gemm("bfloat16", 200), gemm("int8", 400))
 """Ceilings in GMAC/s: a ResNet-18 of 2 GMAC takes 20, 10 and 5 ms at them."""
