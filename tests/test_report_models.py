@@ -349,6 +349,12 @@ def test_a_model_of_which_nothing_holds_quality_names_the_fastest() -> None:
     assert "precision@dtype=int8 · openvino breaks quality; what is around" in row["what limits it"]
 
 
+def test_a_model_of_which_nothing_saves_says_so_and_blames_no_quality() -> None:
+    (row,) = grid_of(limits_of(*fast(1.0, eager=0.100), *GEMMS))
+
+    assert row["what limits it"].startswith("nothing saves; what is around the multiplications")
+
+
 def test_the_fastest_smaller_model_is_shown_with_its_quality() -> None:
     text = limits_of(*crossed(), *GEMMS)
     (row,) = grid_of(text)

@@ -14,6 +14,7 @@ from bench.report.limits import Limit, Outcome, limit, outcomes, speedup
 from bench.report.main_table import Footnotes, quality
 from bench.report.markdown import Report
 from bench.roofline import Ceiling, ceilings, gemms
+from bench.statistics import Verdict
 
 ORDER = 66
 _FLOORS = (
@@ -149,7 +150,10 @@ def _why(table: Table, found: Outcome, ceilings_: Sequence[Ceiling]) -> str:
     row = found.best or found.fastest
     if found.ceiling is None or row is None:
         return "unknown: no roofline in this journal; run suites/roofline.py with it"
-    broken = f"{_named(row)} breaks quality; " if found.best is None else ""
+    broken = ""
+    if found.best is None:
+        fails = row.time_verdict is Verdict.BREAKS_QUALITY
+        broken = f"{_named(row)} breaks quality; " if fails else "nothing saves; "
     least = found.target.least.value or 0.0
     dtype, most = found.ceiling
     own = limit(table, row, ceilings_)
