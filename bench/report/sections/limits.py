@@ -142,7 +142,7 @@ def _smaller(row: Row | None) -> str:
 
 
 def _there(row: Published) -> str:
-    return f"{_times(row.value)} {text.escape(row.layer)}".strip()
+    return f"{text.significant(row.value or 0.0)}× {text.escape(row.layer)}".strip()
 
 
 def _why(table: Table, found: Outcome, ceilings_: Sequence[Ceiling]) -> str:
