@@ -99,7 +99,9 @@ def test_a_scenario_may_stand_for_a_batch(tmp_path: Path) -> None:
 
 
 def test_a_table_that_is_not_there_is_named_among_those_that_are() -> None:
-    with pytest.raises(ValueError, match=r"found no table 'nature', wanted one of compression_notes, deep"):
+    with pytest.raises(
+        ValueError, match=r"found no table 'nature', wanted one of compression_notes, deep"
+    ):
         load("nature")
 
 

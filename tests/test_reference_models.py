@@ -1,6 +1,7 @@
 """Published figures of whole models: what they are, and when they are not compared."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from journals import a_journal
@@ -107,13 +108,13 @@ def test_joules_at_the_wall_are_compared_and_those_of_another_model_never() -> N
     }
 
 
-def mobilenet(ratio: float, **changes: float) -> list[Case]:
+def mobilenet(ratio: float, **changes: Any) -> list[Case]:
     return [
-        model("eager", 1.0, workload="mobilenet-v2", **changes),  # type: ignore[arg-type]
-        model("openvino", 0.5, workload="mobilenet-v2", **changes),  # type: ignore[arg-type]
-        model("openvino", ratio, "precision", workload="mobilenet-v2", level=INT8, **changes),  # type: ignore[arg-type]
-        model("eager", 1.2, "precision", workload="mobilenet-v2", level=INT8, **changes),  # type: ignore[arg-type]
-        model("compile", 0.3, "precision", workload="mobilenet-v2", level=INT8, **changes),  # type: ignore[arg-type]
+        model("eager", 1.0, workload="mobilenet-v2", **changes),
+        model("openvino", 0.5, workload="mobilenet-v2", **changes),
+        model("openvino", ratio, "precision", workload="mobilenet-v2", level=INT8, **changes),
+        model("eager", 1.2, "precision", workload="mobilenet-v2", level=INT8, **changes),
+        model("compile", 0.3, "precision", workload="mobilenet-v2", level=INT8, **changes),
     ]
 
 

@@ -82,10 +82,18 @@ def test_the_caption_says_what_is_the_baseline_and_which_runtime_is_best_at_each
     ]
     text = main_table(table_of(cases))
 
-    assert "Baseline: float32 in eager. Best float32 runtime by time: openvino at batch 1 (" in text
+    assert "Baseline: eager. Best float32 runtime by time: openvino at batch 1 (" in text
     assert "; eager at batch 8 (1 of the baseline)." in text
     unjudged = main_table(table_of([model("openvino", 0.5, agreement=None)]))
-    assert "quality not judged<br>Baseline: float32 in eager." in unjudged
+    assert "quality not judged<br>Baseline: eager." in unjudged
+
+
+def test_what_is_on_the_front_and_breaks_quality_has_a_mark_of_its_own() -> None:
+    cases = [model("eager", 1.0), model("openvino", 0.1, "precision", level=INT8, agreement=0.6)]
+    text = main_table(table_of(cases))
+
+    assert [row["variant"] for row in grid_of(text)] == ["baseline ●", "precision@dtype=int8 ○"]
+    assert text.count("○ is on it and breaks quality") == 1
 
 
 def test_a_row_without_pairs_has_a_dash_beside_the_best_runtime() -> None:
@@ -326,6 +334,14 @@ def test_a_target_below_what_the_products_allow_is_missed_by_what_is_around_them
     assert row["what limits it"] == (
         "what is around the multiplications of the best, which takes 5.0 times its floor; at the"
         " rate of the int8 product 20× were the most"
+    )
+
+
+def test_a_best_row_below_its_floor_is_not_explained_by_the_roofline() -> None:
+    (row,) = grid_of(limits_of(*fast(1 / 8, eager=0.030), *GEMMS))  # 3.75 ms, floor 5 ms
+
+    assert row["what limits it"] == (
+        "nothing that this roofline shows: the best takes 0.75 times the floor of its int8 product"
     )
 
 

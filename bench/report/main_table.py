@@ -7,7 +7,7 @@ from bench.compare import Row, Table
 from bench.quantities import Absent, Quantity
 from bench.report import best_runtime, blocks, findings, pareto, text
 from bench.report.winners import is_measured, winners
-from bench.statistics import Interval
+from bench.statistics import Interval, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,16 @@ def main_table(table: Table) -> str:
             last=2 if kinds else 1,
         )
         parts.append(f"{_caption(name, rows)}\n\n{grid}")
-    return "\n\n".join((*parts, *notes.lines()))
+    legend = [_LEGEND] if best_runtime.crosses(table.rows) else []
+    return "\n\n".join((*legend, *parts, *notes.lines()))
 
 
+_LEGEND = (
+    "Where a model runs in several runtimes: **bold** is the best within the quality budget, and"
+    " the best that is not smaller than the model as shipped; ● is on the Pareto front of quality"
+    " against cost over all runtimes, ○ is on it and breaks quality; *÷ best fp32* is beside the"
+    " best float32 runtime of the same model."
+)
 _BOLD = ("variant", "runtime", "energy", "verdict")
 _BOLD_BY_TIME = ("variant", "runtime", "time", "verdict")
 
@@ -91,7 +98,7 @@ def _caption(name: str, rows: Sequence[Row]) -> str:
 
 
 def _held_against(rows: Sequence[Row]) -> str:
-    """What rows of several runtimes are held against, and what is marked among them."""
+    """What rows of several runtimes are held against."""
     if not best_runtime.crosses(rows):
         return ""
     energy = is_measured(rows)
@@ -102,12 +109,8 @@ def _held_against(rows: Sequence[Row]) -> str:
         at = text.ratio(best.log.ratio()) if best.log else "1"
         found.append(f"{text.escape(best.runtime)} at batch {batch} ({at} of the baseline)")
     baseline = text.escape(best_runtime.best_fp32(rows[0], (), energy=energy).runtime)
-    return (
-        f"<br>Baseline: float32 in {baseline}. Best float32 runtime by"
-        f" {'energy' if energy else 'time'}: {'; '.join(found)}. Bold: the best within the quality"
-        " budget, and the best that is not smaller than the model as shipped. ●: on the Pareto"
-        " front."
-    )
+    what = "energy" if energy else "time"
+    return f"<br>Baseline: {baseline}. Best float32 runtime by {what}: {'; '.join(found)}."
 
 
 def _level(value: float, *, share: bool) -> str:
@@ -141,7 +144,9 @@ def _names(table: Table, rows: Sequence[Row]) -> list[Column]:
     front = {case for _, group in findings.settings(rows) for case in pareto.on_front(table, group)}
 
     def name(row: Row) -> str:
-        return f"{text.escape(row.case.label)}{' ●' if row.case.case in front else ''}"
+        holds = row.time_verdict is not Verdict.BREAKS_QUALITY
+        mark = (" ●" if holds else " ○") if row.case.case in front else ""
+        return f"{text.escape(row.case.label)}{mark}"
 
     return [
         Column("variant", name),

@@ -23,7 +23,7 @@ class Point:
 
     Args:
         label: Variant as the table names it.
-        level: Its level alone, or the technique where it has none: what stands beside the point.
+        level: Its level alone, or the label where it has none: what stands beside the point.
         technique: What decides its marker.
         x: Cost: J/sample, or time ÷ baseline.
         low: Lower end of the cost's 95 % interval.
@@ -112,7 +112,7 @@ def _point(table: Table, row: Row, *, energy: bool) -> Point | None:
     shipped = row.case.technique == BASELINE and not row.is_baseline
     return Point(
         label,
-        label.partition("@")[2] or (label if shipped else row.case.technique),
+        label.partition("@")[2] or label,
         _OTHER_RUNTIME if shipped else row.case.technique,
         *cost,
         value,

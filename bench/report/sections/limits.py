@@ -157,6 +157,12 @@ def _why(table: Table, found: Outcome, ceilings_: Sequence[Ceiling]) -> str:
     least = found.target.least.value or 0.0
     dtype, most = found.ceiling
     own = limit(table, row, ceilings_)
+    if own.times is not None and own.times.value < 1:
+        return (
+            f"{broken}nothing that this roofline shows: the best takes"
+            f" {text.significant(own.times.value, 2)} times the floor of its"
+            f" {text.escape(row.case.dtype)} product"
+        )
     if most < least:
         return (
             f"{broken}this machine's multiplications: if all of them ran at the rate of its"

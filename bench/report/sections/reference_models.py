@@ -53,7 +53,7 @@ def section(report: Report) -> str:
 
 def _energies(table: Table) -> Iterator[str]:
     header = (
-        "workload", "published in", "setting", "systems", "J per sample", "their boundary",
+        "workload", "published in", "setting", "systems", "energy", "their boundary",
         "least here", "compared",
     )  # fmt: skip
     lines = [
@@ -70,27 +70,28 @@ def _energy_cells(name: str, rows: Sequence[Row], found: PublishedJoules) -> tup
     known = [(row.energy, row) for row in rows if isinstance(row.energy, Quantity)]
     ours = min(known, key=lambda each: each[0].value, default=None)
     systems = found.least if found.systems == 1 else f"{found.systems}; the least: {found.least}"
-    ends = dict.fromkeys(_joules(value, found.unit) for value in (found.low, found.high))
+    ends = dict.fromkeys(map(_joules, (found.low, found.high)))
     return (
         text.escape(name),
         text.escape(found.paper),
         text.escape(found.setting),
         text.escape(systems),
-        grey(" to ".join(ends), found.confidence),
+        grey(f"{' to '.join(ends)} per {found.unit}", found.confidence),
         text.escape(found.boundary),
         _here(*ours) if ours else "not measured",
         text.escape(_compared(found, ours[0] if ours else None)),
     )
 
 
-def _joules(value: float, unit: str) -> str:
+def _joules(value: float) -> str:
     scale = text.prefix([value])
-    return f"{text.significant(value / scale.factor)} {scale.symbol}J per {unit}"
+    return f"{text.significant(value / scale.factor)} {scale.symbol}J"
 
 
 def _here(energy: Quantity, row: Row) -> str:
     what = f"{row.case.label} · {row.case.runtime}, batch {row.case.batch}; {energy.boundary}"
-    return f"{_joules(energy.value, row.case.unit or 'sample')} ({text.escape(what)})"
+    per = text.escape(row.case.unit or "sample")
+    return f"{_joules(energy.value)} per {per} ({text.escape(what)})"
 
 
 def _compared(found: PublishedJoules, ours: Quantity | None) -> str:
