@@ -135,5 +135,5 @@ def runs_in(case: CaseRecord) -> str:
     if len(counts) < 2:  # noqa: PLR2004 - one type needs no count
         shown = next((dtype for dtype, _ in counts), case.dtype or "")
     asked = DTYPES.get(case.level.get("dtype", ""))
-    ran = asked in case.kernels if counts else asked == case.dtype
+    ran = case.kernels.get(asked or "", 0) > 0 if counts else asked == case.dtype
     return f"{shown}, asked for {asked}" if asked and shown and not ran else shown
