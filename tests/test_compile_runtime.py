@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 from bench.model_facts import disk_bytes
 from bench.refusal import Refusal
 from bench.runtimes import _inductor, _kernels, _pt2e, compile, eager  # noqa: A004
+from bench.runtimes._batches import AnyBatch
 from bench.workload import Request, Variant, Workload, baseline_of
 
 HAS_TORCHAO = importlib.util.find_spec("torchao") is not None
@@ -227,7 +228,7 @@ def test_more_models_of_one_class_are_compiled_than_dynamo_keeps_of_one_function
 
 def test_workload_of_two_threads_is_compiled_for_two() -> None:
     made = lowered(mlp(), rows(), threads=2)
-    assert isinstance(made.model, _inductor.AnyBatch)
+    assert isinstance(made.model, AnyBatch)
     assert isinstance(made.model.run, _inductor.Compiled)
     assert made.model.run.threads == 2
 

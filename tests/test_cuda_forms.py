@@ -279,17 +279,23 @@ def test_float32_is_compiled_of_a_copy() -> None:
 
 
 @needs_torchao
-def test_int8_that_falls_back_to_float32_is_found_out() -> None:
-    told = "no operator of tiny runs in int8 here: 2 in float32"
-    with pytest.raises(Refusal, match=told):
-        _cuda.compiled(variant_of("int8"), (rows(),), STAND_IN)
+def test_int8_is_compiled_to_products_of_integers() -> None:
+    made = _cuda.compiled(variant_of("int8"), (rows(),), STAND_IN)
+    assert made.lowered is not None
+    assert (made.lowered.dtype, dict(made.lowered.kernels)) == ("int8", {"int8": 2})
+    assert difference(made.model, linear_net()) < 0.05
+
+
+def stay_dense(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stores weights as they are, for no CPU has sparse ones."""
+    real = _cuda.to_sparse
+    monkeypatch.setattr(_cuda, "to_sparse", lambda model, name: real(model, name, torch.clone))
 
 
 def test_two_of_four_layers_are_counted_apart_from_dense_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = _cuda.to_sparse
-    monkeypatch.setattr(_cuda, "to_sparse", lambda *asked: real(*asked, compress=torch.clone))
+    stay_dense(monkeypatch)
     made = _cuda.eager(semi_structured.apply(workload_of(linear_net())), STAND_IN)
     assert made.lowered is not None
     assert dict(made.lowered.kernels) == {"bfloat16 2:4": 1, "bfloat16": 1}
@@ -300,8 +306,7 @@ def test_two_of_four_layers_are_counted_apart_from_dense_ones(
 def test_two_of_four_that_is_compiled_to_dense_kernels_is_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = _cuda.to_sparse
-    monkeypatch.setattr(_cuda, "to_sparse", lambda *asked: real(*asked, compress=torch.clone))
+    stay_dense(monkeypatch)
     variant = semi_structured.apply(workload_of(linear_net()))
     with pytest.raises(Refusal, match="runs in bfloat16 2:4 here: 2 in bfloat16"):
         _cuda.compiled(variant, (rows(),), STAND_IN)

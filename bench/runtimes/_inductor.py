@@ -17,7 +17,7 @@ from bench.refusal import Refusal, for_memory, installed
 from bench.runtimes._batches import AnyBatch, batch_of
 from bench.runtimes._kernels import KernelCount, main_dtype
 from bench.runtimes._narrowed import Narrowed
-from bench.workload import Lowered, Request, Variant
+from bench.workload import Lowered, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,42 +161,42 @@ def on_cpu(variant: Variant, inputs: Inputs) -> Made:
         Refusal: It does not compile, or not to the requested type.
     """
     require_compiler()
-    request, name = variant.request, variant.workload.name
+    request, name, model = variant.request, variant.workload.name, variant.model
+    assert isinstance(model, nn.Module)  # noqa: S101 - `lower` has refused others
     with refused(f"inductor cannot compile {name}", "choose another runtime, such as eager"):
         if request is None:
-            return _in_float32(variant, inputs)
+            return _in_float32(variant, model.eval(), inputs)
         if request.dtype == "bfloat16":
-            return _in_bfloat16(variant, inputs)
+            return _in_bfloat16(variant, model.eval(), inputs)
         if request.dtype == "int8":
-            return _in_int8(variant, inputs, request)
+            return _in_int8(variant, model.eval(), inputs)
     raise Refusal(
         f"compile on a CPU runs float32, bfloat16 and int8, not {request.dtype}",
         "choose one of these, or a GPU",
     )
 
 
-def _in_float32(variant: Variant, inputs: Inputs) -> Made:
-    model = variant.model.eval()
+def _in_float32(variant: Variant, model: nn.Module, inputs: Inputs) -> Made:
     made, kernels = compiled(model, inputs, threads=variant.workload.threads, options=FROZEN)
     return Made(_any(made, inputs), variant.size_disk, Lowered(model, None, kernels), "")
 
 
-def _in_bfloat16(variant: Variant, inputs: Inputs) -> Made:
-    model = Narrowed(variant.model, torch.bfloat16)
-    made, kernels = compiled(model, inputs, threads=variant.workload.threads, options=FROZEN)
+def _in_bfloat16(variant: Variant, model: nn.Module, inputs: Inputs) -> Made:
+    narrow = Narrowed(model, torch.bfloat16).eval()
+    made, kernels = compiled(narrow, inputs, threads=variant.workload.threads, options=FROZEN)
     dtype, note = main_dtype(kernels, "bfloat16", variant.workload.name)
-    return Made(_any(made, inputs), stored_bytes(model), Lowered(model, dtype, kernels), note)
+    return Made(_any(made, inputs), stored_bytes(narrow), Lowered(narrow, dtype, kernels), note)
 
 
-def _in_int8(variant: Variant, inputs: Inputs, request: Request) -> Made:
+def _in_int8(variant: Variant, model: nn.Module, inputs: Inputs) -> Made:
     """In int8 with static scales of activations; with dynamic ones where that fails without convs.
 
     Raises:
         Refusal: torchao is not installed, or no int8 kernel came of it.
     """
     installed("torchao", "models")
-    make = functools.partial(_quantized, variant, inputs, request)
-    convolves = any(isinstance(each, nn.Conv1d | nn.Conv2d) for each in variant.model.modules())
+    make = functools.partial(_quantized, variant, model, inputs)
+    convolves = any(isinstance(each, nn.Conv1d | nn.Conv2d) for each in model.modules())
     try:
         return make(dynamic=False)
     except Exception:
@@ -205,18 +205,18 @@ def _in_int8(variant: Variant, inputs: Inputs, request: Request) -> Made:
     return make(dynamic=True)
 
 
-def _quantized(variant: Variant, inputs: Inputs, request: Request, *, dynamic: bool) -> Made:
-    from bench.runtimes._pt2e import quantized, used_tensors
-
-    model: nn.Module = variant.model.eval()
+def _quantized(variant: Variant, model: nn.Module, inputs: Inputs, *, dynamic: bool) -> Made:
+    samples = variant.request.calibration() if variant.request else ()
     with quiet():
-        graph = quantized(model, inputs, request.calibration(), dynamic=dynamic)
+        from bench.runtimes._pt2e import quantized, used_tensors
+
+        graph = quantized(model, inputs, samples, dynamic=dynamic)
     made, kernels = compiled(graph, inputs, threads=variant.workload.threads, options=FROZEN)
     dtype, note = main_dtype(kernels, "int8", variant.workload.name)
     scales = "scales of activations at run time" if dynamic else "static scales of activations"
     told = "; ".join(filter(None, (scales, note)))
     size = disk_bytes(used_tensors(graph))
-    return Made(_any(made, inputs), size, Lowered(variant.model, dtype, kernels), told)
+    return Made(_any(made, inputs), size, Lowered(model, dtype, kernels), told)
 
 
 def _any(made: Compiled, inputs: Inputs) -> AnyBatch:

@@ -18,7 +18,7 @@ class Narrowed(nn.Module):
         super().__init__()
         self.model = copy.deepcopy(model).eval().to(dtype)
         if any(isinstance(each, nn.Conv2d) for each in self.model.modules()):
-            self.model = self.model.to(memory_format=torch.channels_last)
+            self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.dtype = dtype
 
     def forward(self, *inputs: Tensor) -> Tensor:

@@ -85,8 +85,8 @@ def lower(
         return variant
     import torch
 
-    is_module = isinstance(variant.model, torch.nn.Module)
-    if is_module and device != "cpu":
+    model = variant.model
+    if isinstance(model, torch.nn.Module) and device != "cpu":
         from bench.runtimes import _cuda
 
         return _cuda.eager(variant, _cuda.Gpu.of(device))
@@ -95,14 +95,14 @@ def lower(
             f"no CPU skips the zeros of {request.dtype} weights",
             "run on a GPU: --joules-device cuda",
         )
-    if request.dtype not in {"bfloat16", "float16"} or not is_module:
+    if request.dtype not in {"bfloat16", "float16"} or not isinstance(model, torch.nn.Module):
         raise Refusal(
             f"eager torch runs whole models in float32, bfloat16 or float16, not {request.dtype}",
             "choose another runtime: compile, onnxruntime or openvino",
         )
     from bench.runtimes._narrowed import Narrowed, weighted
 
-    narrow = Narrowed(variant.model, getattr(torch, request.dtype))
+    narrow = Narrowed(model, getattr(torch, request.dtype))
     made = Lowered(narrow, request.dtype, {request.dtype: weighted(narrow)})
     return replace(variant, model=narrow, lowered=made)
 
