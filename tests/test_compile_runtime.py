@@ -134,6 +134,23 @@ def test_int8_counts_the_bytes_that_the_graph_reads(quantized: Variant) -> None:
     assert quantized.size_disk < 0.5 * disk_bytes(used.state_dict())
 
 
+def test_stored_tensors_are_those_that_a_graph_reads_and_a_checkpoint_holds() -> None:
+    class Masked(nn.Module):
+        mask: Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.unused = nn.Linear(64, 8), nn.Linear(64, 8)
+            self.register_buffer("mask", torch.ones(8), persistent=False)
+
+        def forward(self, values: Tensor) -> Tensor:
+            out: Tensor = self.layer(values) * self.mask
+            return out
+
+    graph = torch.export.export(Masked().eval(), (rows(),)).module()
+    assert set(_pt2e.used_tensors(graph)) == {"layer.weight", "layer.bias"}
+
+
 @needs_torchao
 def test_int8_without_convolutions_takes_scales_at_run_time_where_static_ones_fail(
     monkeypatch: pytest.MonkeyPatch,

@@ -48,12 +48,9 @@ def quantized(
 
 
 def used_tensors(graph: GraphModule) -> Mapping[str, Tensor]:
-    """The tensors that a graph still reads: quantizing leaves the float32 weights in the module."""
-    found: dict[str, Tensor] = {}
-    for node in graph.graph.find_nodes(op="get_attr"):
-        value: Any = graph
-        for part in str(node.target).split("."):
-            value = getattr(value, part)
-        if isinstance(value, Tensor):
-            found[str(node.target)] = value
-    return found
+    """The stored tensors that a graph reads: quantizing leaves float32 weights in the module.
+
+    Constants that a model makes for itself, such as masks and caches, are not stored.
+    """
+    read = {str(node.target) for node in graph.graph.find_nodes(op="get_attr")}
+    return {name: tensor for name, tensor in graph.state_dict().items() if name in read}
