@@ -176,10 +176,14 @@ class Residual(nn.Module):
 
 
 def of_tokens(**shape: int) -> Workload:
-    torch.manual_seed(0)
-    return Workload("tokens", Tokens(**shape), lambda n: torch.arange(5 * n).view(n, 5) % 20)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Tokens(**shape)
+    return Workload("tokens", model, lambda n: torch.arange(5 * n).view(n, 5) % 20)
 
 
 def of_images(width: int = 16) -> Workload:
-    torch.manual_seed(0)
-    return Workload("images", Residual(width).eval(), lambda n: torch.ones(n, 3, 8, 8))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Residual(width).eval()
+    return Workload("images", model, lambda n: torch.ones(n, 3, 8, 8))
