@@ -56,7 +56,7 @@ def mobilenet(hub: Any) -> nn.Module:
 
 def vit(hub: Any) -> nn.Module:
     config = hub.ViTConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=96,
         image_size=32, patch_size=8, num_labels=CLASSES,
     )  # fmt: skip
     return hub.ViTForImageClassification(config)  # type: ignore[no-any-return]
@@ -65,14 +65,14 @@ def vit(hub: Any) -> nn.Module:
 def bert(hub: Any) -> nn.Module:
     config = hub.BertConfig(
         vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
-        intermediate_size=64, max_position_embeddings=16, num_labels=CLASSES,
+        intermediate_size=96, max_position_embeddings=16, num_labels=CLASSES,
     )  # fmt: skip
     return hub.BertForSequenceClassification(config)  # type: ignore[no-any-return]
 
 
 def distilbert(hub: Any) -> nn.Module:
     config = hub.DistilBertConfig(
-        vocab_size=VOCABULARY, dim=32, n_layers=2, n_heads=4, hidden_dim=64,
+        vocab_size=VOCABULARY, dim=32, n_layers=2, n_heads=4, hidden_dim=96,
         max_position_embeddings=16, num_labels=CLASSES,
     )  # fmt: skip
     return hub.DistilBertForSequenceClassification(config)  # type: ignore[no-any-return]
@@ -80,7 +80,7 @@ def distilbert(hub: Any) -> nn.Module:
 
 def llama(hub: Any) -> nn.Module:
     config = hub.LlamaConfig(
-        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=96, num_hidden_layers=2,
         num_attention_heads=8, num_key_value_heads=4, max_position_embeddings=32, use_cache=False,
     )  # fmt: skip
     return hub.LlamaForCausalLM(config)  # type: ignore[no-any-return]

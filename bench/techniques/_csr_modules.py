@@ -97,7 +97,8 @@ class SparseConv2d(PatchConv2d):
 
 def by_rows(forward: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
     """What the *forward* of a layer of (n, in) to (n, out) makes of inputs (…, in): (…, out)."""
-    return forward(inputs.flatten(0, -2)).unflatten(0, inputs.shape[:-1])
+    found = forward(inputs.flatten(0, -2))  # (all rows, out)
+    return found.view(*inputs.shape[:-1], found.shape[-1])
 
 
 def csr(weight: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from bench.techniques._pruning import highest
 from bench.workload import Variant, Workload, level
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 NAME = "whole_mask"
 
@@ -66,7 +66,7 @@ def apply(
     return requested(made, dtype)
 
 
-def _layers(model: "nn.Module") -> "list[nn.Parameter]":
+def _layers(model: "nn.Module") -> "list[Tensor]":
     """The weights of linear and convolutional layers that are no embedding's as well."""
     from torch import nn
 
