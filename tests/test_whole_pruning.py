@@ -232,3 +232,38 @@ def test_model_without_gradients_is_pruned_and_stays_without() -> None:
     module(workload).requires_grad_(requires_grad=False)
     small = module(whole_pruning.apply(workload))
     assert not any(parameter.requires_grad for parameter in small.parameters())
+
+
+class Holding(nn.Module):
+    """A model that holds keys which its heads have read, and asks for four samples at least."""
+
+    keys: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Tokens()
+        self.register_buffer("keys", None)
+        self.refill()
+
+    def refill(self) -> None:
+        with torch.no_grad():
+            self.keys = self.inner.attention.k_proj(torch.ones(12))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        output: Tensor = self.inner(ids)
+        return output
+
+
+def test_keys_that_a_model_holds_are_read_again_with_the_heads_that_are_left() -> None:
+    ids = torch.zeros(4, 5, dtype=torch.int64)
+
+    def inputs(batch: int) -> Tensor:
+        if batch % 4:
+            raise ValueError("wanted a multiple of 4")
+        return ids
+
+    workload = Workload("holding", Holding(), inputs, calibration=lambda: [ids])
+    small: Any = whole_pruning.apply(workload).model
+    wanted = small.inner.attention.k_proj(torch.ones(12))
+    assert len(small.keys) == 8
+    torch.testing.assert_close(small.keys, wanted.detach())

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Make = Callable[["nn.Module", tuple[Any, ...]], "tuple[nn.Module, str]"]
-"""A model and a batch of one to a smaller copy, and what was removed, in words."""
+"""A model and a small batch to a smaller copy, and what was removed, in words."""
 
 
 def cut(workload: Workload, technique: str, make: Make) -> "tuple[nn.Module, str]":
@@ -30,7 +30,7 @@ def cut(workload: Workload, technique: str, make: Make) -> "tuple[nn.Module, str
     if not isinstance(model, nn.Module):
         raise unfit(f"its model is a {type(model).__name__}, wanted a torch module", "")
     another = "choose another share, or "
-    inputs = workload.inputs(1)
+    inputs = _example(workload)
     arguments = inputs if isinstance(inputs, tuple) else (inputs,)
     try:
         smaller, removed = make(model, arguments)
@@ -47,6 +47,14 @@ def cut(workload: Workload, technique: str, make: Make) -> "tuple[nn.Module, str
     if _parameters(smaller) >= _parameters(model):
         raise unfit("nothing could be removed", another)
     return smaller, removed
+
+
+def _example(workload: Workload) -> Any:  # noqa: ANN401 - a model's input may be anything
+    """A batch of one sample; of the calibration, where one is too few for a batch."""
+    try:
+        return workload.inputs(1)
+    except ValueError:
+        return next(iter(workload.calibration()))
 
 
 def _parameters(model: "nn.Module") -> int:

@@ -191,7 +191,7 @@ def cut_channels(
 
     Args:
         model: Changed in place; its gradients must be on, as they are how it is traced.
-        inputs: A batch of one.
+        inputs: A small batch.
         ratio: Share of the outputs of each layer.
         kept: Layers that keep their outputs.
     """
@@ -231,7 +231,7 @@ def pruned(model: nn.Module, inputs: tuple[Any, ...], ratio: float) -> tuple[nn.
 
     Args:
         model: Of any architecture; what is found in it is cut.
-        inputs: A batch of one, as positional arguments.
+        inputs: A small batch, as positional arguments.
         ratio: 0 < ratio < 1.
 
     Returns:
@@ -252,5 +252,8 @@ def pruned(model: nn.Module, inputs: tuple[Any, ...], ratio: float) -> tuple[nn.
         with torch.enable_grad():
             cut_channels(smaller, inputs, ratio, kept)
         what = f"{heads}channels removed"
+    for module in smaller.modules():
+        if callable(refill := getattr(module, "refill", None)):
+            refill()  # a context that it holds was read with the heads that are gone
     traced = any(parameter.requires_grad for parameter in model.parameters())
     return smaller.requires_grad_(requires_grad=traced).eval(), what
