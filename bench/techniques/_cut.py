@@ -59,3 +59,10 @@ def _example(workload: Workload) -> Any:  # noqa: ANN401 - a model's input may b
 
 def _parameters(model: "nn.Module") -> int:
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def read_again(model: "nn.Module") -> None:
+    """Lets a model that holds a context read it anew: it was read with the weights of before."""
+    for module in model.modules():
+        if callable(refill := getattr(module, "refill", None)):
+            refill()

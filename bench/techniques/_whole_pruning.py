@@ -10,6 +10,8 @@ import torch
 import torch_pruning
 from torch import nn
 
+from bench.techniques._cut import read_again
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -252,8 +254,6 @@ def pruned(model: nn.Module, inputs: tuple[Any, ...], ratio: float) -> tuple[nn.
         with torch.enable_grad():
             cut_channels(smaller, inputs, ratio, kept)
         what = f"{heads}channels removed"
-    for module in smaller.modules():
-        if callable(refill := getattr(module, "refill", None)):
-            refill()  # a context that it holds was read with the heads that are gone
+    read_again(smaller)
     traced = any(parameter.requires_grad for parameter in model.parameters())
     return smaller.requires_grad_(requires_grad=traced).eval(), what

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from bench.model_facts import stored_bytes
 from bench.refusal import Unfit
+from bench.techniques._cut import read_again
 from bench.techniques._precision import requested
 from bench.techniques._pruning import highest
 from bench.workload import Variant, Workload, level
@@ -59,6 +60,7 @@ def apply(
         for weight in layers:
             kept = max(1, round(density * weight.numel()))
             weight.mul_(highest(weight.abs().flatten(), kept).view_as(weight))
+    read_again(model)
     size = stored_bytes(model)
     sizes = {} if size is None else {"dense": size}
     note = "masked: zeros in dense kernels; not retrained"
