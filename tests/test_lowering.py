@@ -37,7 +37,7 @@ def load(*, seed=0, which="", sources=None):
     forms = {"float32": lambda n: sum(range(n)), "int8": lambda n: n * (n - 1) // 2}
     judge = lambda model: Quality("exactness", float(model(4) == 6), 1, 1.0, others={"dB": 9.5})
     return Workload(
-        "adding-up", slow, lambda batch: (300 * batch,), judge, version="v1", context=forms,
+        "counting-up", slow, lambda batch: (300 * batch,), judge, version="v1", context=forms,
         seeded=False, note=f"weights: {sources.weights}",
     )
 """
@@ -47,10 +47,9 @@ def load(*, seed=0, which="", sources=None):
 def measured(house: Path, project: pytest.Pytester) -> Callable[..., Journal]:
     """Measures a test's body with the plug-ins above, and gives its journal."""
     (house / "runtimes" / "quick.py").write_text(RUNTIME)
-    (house / "workloads" / "adding_up.py").write_text(WORKLOAD)
+    (house / "workloads" / "counting_up.py").write_text(WORKLOAD)
 
     def run(body: str, *arguments: str, **outcomes: int) -> Journal:
-        make_workload.cache_clear()
         project.makepyfile(body)
         result = project.runpytest_inprocess("-p", "no:cacheprovider", "--benchmark", *arguments)
         result.assert_outcomes(**outcomes)
@@ -69,7 +68,7 @@ def test_a_lowered_model_is_held_against_the_eager_baseline_and_says_what_it_is(
     journal = measured(
         """
         def test_int8(joules):
-            variant = joules.variant("precision", "adding-up", dtype="int8")
+            variant = joules.variant("precision", "counting-up", dtype="int8")
             result = joules(variant, runtime="quick", against="eager")
             assert result.time_ratio.high < 1
         """,
@@ -79,8 +78,8 @@ def test_a_lowered_model_is_held_against_the_eager_baseline_and_says_what_it_is(
 
     control = case_of(journal, "baseline")
     case = case_of(journal, "int8")
-    assert control.case == "adding-up/baseline/eager/cpu/b1"
-    assert case.case == "adding-up/precision@dtype=int8/quick/cpu/b1"
+    assert control.case == "counting-up/baseline/eager/cpu/b1"
+    assert case.case == "counting-up/precision@dtype=int8/quick/cpu/b1"
     assert (case.baseline, case.dtype, case.kernels) == (control.case, "int8", {"int8": 3})
     assert case.size_bytes["disk"] == 77
     assert case.note == "weights: mine.safetensors; made quickly"
@@ -102,14 +101,14 @@ def test_the_workload_as_shipped_on_another_runtime_is_a_row_and_no_control(
     journal = measured(
         """
         def test_float32(joules):
-            variant = joules.variant("baseline", "adding-up")
+            variant = joules.variant("baseline", "counting-up")
             joules(variant, runtime="quick", against="eager")
         """,
         passed=1,
     )
 
     case = case_of(journal, "/quick/")
-    assert case.baseline == "adding-up/baseline/eager/cpu/b1"
+    assert case.baseline == "counting-up/baseline/eager/cpu/b1"
     assert {w.role for w in journal.windows_of(case.case)} == {"warmup", "baseline", "variant"}
     own = journal.windows_of(case.baseline)
     assert {w.role for w in own} == {"warmup", "baseline", "control"}
@@ -124,18 +123,18 @@ def test_what_is_refused_is_noted_with_its_fix_and_the_others_go_on(
 
         @pytest.mark.parametrize("dtype", ["fp8", "fp16", "int8"])
         def test_form(joules, dtype):
-            variant = joules.variant("precision", "adding-up", dtype=dtype)
+            variant = joules.variant("precision", "counting-up", dtype=dtype)
             joules(variant, runtime="quick", against="eager")
 
         def test_eager(joules):
-            joules(joules.variant("precision", "adding-up", dtype="int8"))
+            joules(joules.variant("precision", "counting-up", dtype="int8"))
         """,
         passed=1,
         skipped=3,
     )
 
     said = {note.case: note.text for note in journal.notes if note.case}
-    name = "adding-up/precision@dtype={}/{}/cpu/b1".format
+    name = "counting-up/precision@dtype={}/{}/cpu/b1".format
     assert said[name("fp8", "quick")] == "refused: found no float8 here, wanted some; take int8"
     assert said[name("fp16", "quick")].startswith("refused: there is not enough memory: Default")
     assert "choose another runtime" in said[name("int8", "eager")]
@@ -145,7 +144,7 @@ def test_what_is_refused_is_noted_with_its_fix_and_the_others_go_on(
 
 def test_a_workload_that_no_seed_changes_is_judged_once(measured: Callable[..., Journal]) -> None:
     journal = measured(
-        "def test_it(joules): joules(joules.variant('baseline', 'adding-up'))", passed=1
+        "def test_it(joules): joules(joules.variant('baseline', 'counting-up'))", passed=1
     )
 
     assert "seeds" not in (journal.cases[0].quality or {})
