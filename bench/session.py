@@ -52,7 +52,11 @@ class CaseError(ValueError):
 
 @dataclass
 class Session:
-    """An open session. Make it with `start`; end it with `finish`."""
+    """An open session. Make it with `start`; end it with `finish`.
+
+    ``as_refusal`` says what refusal an error of a case stands for, if any: memory, unless told
+    otherwise.
+    """
 
     settings: Settings
     instruments: Instruments
@@ -61,6 +65,7 @@ class Session:
     _lock: BaseFileLock = field(repr=False)
     say: Callable[[str], None] = field(repr=False)
     launcher: Launcher | None = field(default=None, repr=False)
+    as_refusal: Callable[[Exception], Refusal | None] = field(default=for_memory, repr=False)
     trainings: Trainings = field(init=False, repr=False)
     _done: dict[str, tuple[CaseRecord, tuple[Window, ...]]] = field(default_factory=dict)
     _unfinished: dict[str, records.Attempt] = field(default_factory=dict)
@@ -266,7 +271,7 @@ class Session:
 
     def _noted(self, case: str, error: Exception) -> Exception:
         """What to raise for an error of a case, after the journal has noted it."""
-        refusal = error if isinstance(error, Refusal) else for_memory(error)
+        refusal = error if isinstance(error, Refusal) else self.as_refusal(error)
         if refusal is None:
             self.writer.append(Note(case, f"{type(error).__name__}: {error}"))
             return error
@@ -360,7 +365,11 @@ class Session:
         loop = other = subject.loop()
         if not subject.case.is_baseline:
             other = subject.baseline().loop()
-        sides = (Side("baseline", other, record.batch), Side(role, loop, record.batch))
+        calls = subject.variant.workload.least_calls
+        sides = (
+            Side("baseline", other, record.batch, calls),
+            Side(role, loop, record.batch, calls),
+        )
         yield from measure_case(record.case, sides, schedule, self.instruments, seed, done=done)
 
     def _begin(self, record: CaseRecord) -> list[Window]:
