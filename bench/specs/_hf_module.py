@@ -51,9 +51,10 @@ def opened(what: str, *, local: bool, random_seed: int | None) -> FirstOutput:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # transformers' own, about itself
-        config = transformers.AutoConfig.from_pretrained(what, local_files_only=local)
-        named = (getattr(config, "architectures", None) or [""])[0]
-        kind: Any = getattr(transformers, named, None) or transformers.AutoModel
+        config = transformers.AutoConfig.from_pretrained(
+            what, local_files_only=local, trust_remote_code=False
+        )
+        kind = _kind(config)
         if random_seed is None:
             model = kind.from_pretrained(
                 what, config=config, local_files_only=local, use_safetensors=True
@@ -61,5 +62,21 @@ def opened(what: str, *, local: bool, random_seed: int | None) -> FirstOutput:
         else:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(random_seed)
-                model = kind._from_config(config) if named else kind.from_config(config)  # noqa: SLF001 - what AutoModel itself calls
+                model = kind._from_config(config)  # noqa: SLF001 - what AutoModel itself calls
     return FirstOutput(model).eval()
+
+
+def _kind(config: Any) -> Any:  # noqa: ANN401 - transformers is untyped
+    """The class that a config names, if it is one of the library's own models.
+
+    Raises:
+        ValueError: It names none.
+    """
+    named = (getattr(config, "architectures", None) or ["nothing"])[0]
+    kind = getattr(transformers, named, None)
+    if isinstance(kind, type) and issubclass(kind, transformers.PreTrainedModel):
+        return kind
+    raise ValueError(
+        f"its config names the architecture {named}, wanted a model of transformers "
+        f"{transformers.__version__}"
+    )

@@ -40,12 +40,12 @@ def load(what: str, wish: Wish) -> Own:
     except Exception as error:
         raise _unreadable(what, error) from error
     own = Own(
-        name=f"hf:{folder.name}",
+        name=f"hf:{folder.resolve().name}",
         model=made,
         version=_version(what, wish, local=local),
         note="random weights: speed and energy are valid, accuracy is not"
         if wish.random_weights
-        else f"weights of {folder.name}",
+        else f"weights of {folder.resolve().name}",
     )
     if wish.first is not None:  # it is called with the inputs of the first
         return own
