@@ -141,7 +141,7 @@ class Suite:
     def workload(self) -> Workload:
         """The baseline with its inputs; made once."""
         model = self._model()
-        judged = self._accuracy and _Judged(self._accuracy, model)
+        judged = None if self._accuracy is None else _Judged(self._accuracy, model)
         return Workload(
             self.name,
             model,

@@ -354,7 +354,9 @@ def test_a_technique_is_made_of_the_first(module: Path) -> None:
 # -- likeness -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("model", [lambda _: None, lambda _: 1 / 0, lambda _: 3.0])
+@pytest.mark.parametrize(
+    "model", [lambda _: None, lambda _: 1 / 0, lambda _: 3.0], ids=["none", "error", "number"]
+)
 def test_what_answers_in_no_tensors_is_not_judged(model: Callable[..., Any]) -> None:
     assert likeness(model, [torch.rand(2, 3)]) is None
 

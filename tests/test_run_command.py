@@ -24,7 +24,7 @@ WATTS = 40
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _loaded: None) -> Path:
     """The current folder, with a profile that is as short as the loop allows."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(PROFILES, "tiny", TINY)  # type: ignore[arg-type]
+    monkeypatch.setitem(PROFILES, "tiny", TINY)
     monkeypatch.setenv("JOULES_PROFILE", "tiny")
     monkeypatch.setenv("JOULES_METERS", write_trace(tmp_path))
     monkeypatch.setattr(sys, "path", [*sys.path])

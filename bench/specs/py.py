@@ -99,7 +99,7 @@ def _is_module(found: object) -> bool:
 
 
 def _evaluating(model: Callable[..., Any]) -> Callable[..., Any]:
-    return model.eval() if _is_module(model) else model  # type: ignore[attr-defined,no-any-return]
+    return model.eval() if _is_module(model) else model  # type: ignore[attr-defined]
 
 
 def _drawn(inputs: Any, wish: Wish, seed: int) -> Any:  # noqa: ANN401 - what the model takes
