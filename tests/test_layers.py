@@ -36,6 +36,7 @@ FLOORS = {
     "verbs": 4,
     "exit_codes": 0,
     "run_command": 3,
+    "specs": 3,
     "plugin": 4,
     "fixture": 4,
     "__init__": 4,

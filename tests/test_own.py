@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from bench.onnx_file import OnnxInput
 from hypothesis import given
 from hypothesis import strategies as st
 from own_models import FACTORIES, write_onnx
 
 from bench.entries import Other, entries_of_suite, other, variant_of, workload_of
 from bench.likeness import METRIC, likeness
+from bench.onnx_file import OnnxInput
 from bench.own import Own, Wish, load, shapes
 from bench.refusal import Refusal
 from bench.specs.onnx import shape_of
@@ -326,12 +326,14 @@ def test_a_program_that_is_not_there_is_a_wrong_call_and_one_that_fails_is_refus
         load("cmd:false", Wish())
 
 
-def test_a_shipped_workload_keeps_its_quality_and_its_threads() -> None:
-    found = own("workload:digits-mlp", batch=2)
+def test_a_shipped_workload_is_itself_and_keeps_its_threads() -> None:
+    found = own("workload:layer:tiny-fc", batch=2)
     workload = workload_of(found, seed=0)
 
-    assert workload.quality is not None
-    assert found.samples == 2
+    assert workload.name == "layer:tiny-fc"
+    assert workload.inputs(2).shape == found.workload.inputs(2).shape  # type: ignore[union-attr]
+    assert (found.samples, found.unit) == (2, "input")
+    assert workload_of(found, seed=0, name="mine").name == "mine"
     with pytest.raises(ValueError, match="--threads: a shipped workload"):
         workload_of(found, seed=0, threads=2)
 

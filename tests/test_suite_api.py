@@ -165,7 +165,7 @@ def test_a_variant_that_is_refused_skips_and_the_journal_says_why(
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _loaded: None) -> Path:
     """The current folder with a module ``mybench``, and a short profile."""
     monkeypatch.chdir(tmp_path)
-    schedule = Schedule(pairs=2, block_s=0.05, warmup_s=0.01, idle_s=0.02, margin=0.03)
+    schedule = Schedule(pairs=2, block_s=0.02, warmup_s=0.01, idle_s=0.02, margin=0.03)
     monkeypatch.setitem(PROFILES, "tiny", schedule)
     monkeypatch.setenv("JOULES_PROFILE", "tiny")
     monkeypatch.setattr(sys, "path", [*sys.path])

@@ -50,7 +50,9 @@ WEIGHTS = {
 """Operators that may multiply by weights: which input the weights are, and the type they run in."""
 
 
-def made(variant: Variant, inputs: tuple[Tensor, ...]) -> tuple[AnyBatch, Lowered, int, str]:
+def made(
+    variant: Variant, inputs: tuple[Tensor, ...]
+) -> tuple[AnyBatch, Lowered, int, str]:
     """A variant as a session: the callable, what was made, bytes of its file, a note.
 
     Args:
@@ -109,7 +111,9 @@ def counted(model: onnx.ModelProto) -> dict[str, int]:
     return dict(found)
 
 
-def quantized(model: onnx.ModelProto, variant: Variant, size: int) -> tuple[onnx.ModelProto, str]:
+def quantized(
+    model: onnx.ModelProto, variant: Variant, size: int
+) -> tuple[onnx.ModelProto, str]:
     """The model in int8, and a note that says how.
 
     Args:
@@ -142,10 +146,7 @@ def quantized(model: onnx.ModelProto, variant: Variant, size: int) -> tuple[onnx
             f"onnxruntime does not quantize the model: {in_one_line(error)}",
             "choose openvino or compile for int8",
         ) from error
-    return (
-        made,
-        "static int8 of convolutions and matrices" if static else "dynamic int8 of matrices",
-    )
+    return made, "static int8 of convolutions and matrices" if static else "dynamic int8 of matrices"
 
 
 def _static(
@@ -167,9 +168,7 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
     """Gives calibration inputs one after the other, as the quantizer asks for them."""
 
     def __init__(self, names: Sequence[str], pieces: Sequence[tuple[Tensor, ...]]) -> None:
-        self.left = iter(
-            [dict(zip(names, map(Tensor.numpy, each), strict=True)) for each in pieces]
-        )
+        self.left = iter([dict(zip(names, map(Tensor.numpy, each), strict=True)) for each in pieces])
 
     def get_next(self) -> dict[str, Any] | None:
         return next(self.left, None)
