@@ -168,11 +168,13 @@ def text_model(tmp_path: Path) -> Path:
 
 
 def test_a_folder_of_transformers_is_a_module_with_tokens_of_its_own_vocabulary(
-    text_model: Path,
+    text_model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    capfd.readouterr()
     found = own(f"hf:{text_model}", batch=2, seq=6)
     ids = found.draw(0)
 
+    assert capfd.readouterr() == ("", "")
     assert (found.name, found.samples, found.unit) == ("hf:tiny-bert", 2, "sequence")
     assert ids.shape == (2, 6)
     assert int(ids.max()) < 50

@@ -1,5 +1,6 @@
 """`joulebench run`: a user's own model or program against variants of it, in one command."""
 
+import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -186,11 +187,18 @@ def test_what_cannot_run_is_a_row_that_says_why_and_all_others_go_on(
     assert f"not run: {note.case}: " in capsys.readouterr().out
 
 
-def test_a_runtime_that_is_not_there_is_a_row_too(here: Path) -> None:
-    code = run("py:mynet:wide", "--vs", "fast@abacus=py:mynet:same")
+def test_a_runtime_that_is_not_installed_is_a_row_too(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name)
+    )
+
+    code = run("py:mynet:wide", "--vs", "fast@onnxruntime=py:mynet:same")
 
     assert code == 0
-    assert any("no runtime is named abacus" in each.text for each in journal_of(here).notes)
+    assert any("pip install 'joulebench[onnxruntime]'" in n.text for n in journal_of(here).notes)
 
 
 def test_without_its_baseline_nothing_can_be_compared_and_the_exit_code_is_1(
@@ -226,6 +234,7 @@ def test_a_baseline_that_cannot_be_had_ends_with_1_and_one_sentence(
             "found it 2 times",
         ),
         (["py:mynet:wide", "--shape", "big"], "write NAME=1x3x224x224"),
+        (["py:mynet:wide", "--runtime", "abacus"], "no runtime is named abacus"),
         (["py:mynet:wide", "--profile", "endless"], "no profile is named endless"),
         (["py:mynet:wide", "--device", "abacus"], "device is 'abacus'"),
         (["py:mynet:wide", "--seed", "x"], "give a whole number"),

@@ -1,11 +1,15 @@
 """A model of transformers as a torch module that takes one tensor and gives one."""
 
+import contextlib
+import logging
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 import transformers
 from torch import Tensor, nn
+from transformers.utils import logging as vendor
 
 
 class FirstOutput(nn.Module):
@@ -49,8 +53,7 @@ def opened(what: str, *, local: bool, random_seed: int | None) -> FirstOutput:
     Raises:
         Exception: Whatever transformers raises for what it cannot read.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # transformers' own, about itself
+    with _silence():
         config = transformers.AutoConfig.from_pretrained(
             what, local_files_only=local, trust_remote_code=False
         )
@@ -64,6 +67,22 @@ def opened(what: str, *, local: bool, random_seed: int | None) -> FirstOutput:
                 torch.manual_seed(random_seed)
                 model = kind._from_config(config)  # noqa: SLF001 - what AutoModel itself calls
     return FirstOutput(model).eval()
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """No warning, no log and no progress bar: what is wrong with a folder is an exception."""
+    before, bar = logging.root.manager.disable, vendor.is_progress_bar_enabled()
+    logging.disable(logging.CRITICAL)
+    vendor.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+        if bar:
+            vendor.enable_progress_bar()
 
 
 def _kind(config: Any) -> Any:  # noqa: ANN401 - transformers is untyped

@@ -59,7 +59,10 @@ def add(verbs: "Verbs") -> None:
     )
     run.add_argument("--unit", default="", help="what one sample is, such as image or token")
     run.add_argument(
-        "--runtime", default="", metavar="NAME", help="eager, compile, onnxruntime or openvino"
+        "--runtime",
+        default="",
+        metavar="NAME",
+        help="eager, compile, onnxruntime or openvino; default: that of the kind of spec",
     )
     run.add_argument("--threads", type=_positive, metavar="N", help="CPU threads; default: 1")
     run.add_argument("--pairs", type=_positive, metavar="N", help="just as many pairs of blocks")
@@ -82,10 +85,13 @@ def _positive(text: str) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from bench import run_command
+    from bench.catalogue import find_runtime
     from bench.session import NothingMeasuresError
 
     settings = _settings(options)
     entries = _entries(options, settings)
+    for entry in entries:
+        find_runtime(entry.case.runtime)  # a name that is none is a wrong call, and no refusal
     try:
         ran = run_command.run(entries, settings, say=_say, pairs=options.pairs)
     except NothingMeasuresError as error:
