@@ -64,6 +64,7 @@ class Own:
         note: What the reader of its row should know.
         threads: That it chooses by itself; None where they are set.
         least_calls: As in `bench.workload.Workload`.
+        seconds: How long a call took, where it was tried; 0 where it was not.
         workload: The shipped workload that it is, with its quality; None for a user's own.
         variant: What a technique made; None for what is not made of the first.
     """
@@ -78,6 +79,7 @@ class Own:
     note: str = ""
     threads: int | None = None
     least_calls: int = 5
+    seconds: float = 0.0
     workload: Workload | None = None
     variant: Variant | None = None
 

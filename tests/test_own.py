@@ -15,9 +15,10 @@ from own_models import FACTORIES, write_onnx
 
 from bench.entries import Other, entries_of_suite, other, variant_of, workload_of
 from bench.likeness import METRIC, likeness
-from bench.onnx_file import OnnxInput
+from bench.onnx_file import OnnxFile, OnnxInput
 from bench.own import Own, Wish, load, shapes
 from bench.refusal import Refusal
+from bench.specs._random_inputs import drawn
 from bench.specs.onnx import shape_of
 from bench.suite import Suite
 from bench.workload import NotComparableError
@@ -148,6 +149,33 @@ def test_a_shape_for_an_input_that_there_is_not_names_those_that_there_are(tmp_p
         load(f"onnx:{path}", Wish(shapes={"pixels": (1, 16)}))
 
 
+def test_random_inputs_are_such_as_a_model_can_look_up() -> None:
+    ids = drawn("input_ids", (50, 50), "int64", 1)
+
+    assert (ids.dtype, int(ids.min()), int(ids.max())) == (torch.int64, 0, 99)
+    assert bool(drawn("attention_mask", (2, 3), "int32", 1).all())
+    assert bool(drawn("keep", (2, 3), "bool", 1).all())
+    assert not drawn("token_type_ids", (2, 3), "int64", 1).any()
+    assert drawn("x", (2,), "float16", 1).dtype is torch.float16
+    with pytest.raises(Refusal, match="the input text takes object"):
+        drawn("text", (1,), "object", 1)
+
+
+def test_a_model_of_two_inputs_wants_them_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = (OnnxInput("a", ("n", 2), "float32"), OnnxInput("b", ("n", 3), "int64"))
+    monkeypatch.setattr(OnnxFile, "inputs", lambda _: two)
+    path = tmp_path / "two.onnx"
+    path.write_bytes(b"")
+
+    a, b = own(f"onnx:{path}", batch=5).draw(0)
+
+    assert (a.shape, b.shape) == ((5, 2), (5, 3))
+    with pytest.raises(ValueError, match=r"has the inputs \['a', 'b'\]; name one"):
+        load(f"onnx:{path}", Wish(shapes={"": (5, 2)}))
+
+
 # -- hf -------------------------------------------------------------------------------------
 
 
@@ -180,6 +208,8 @@ def test_a_folder_of_transformers_is_a_module_with_tokens_of_its_own_vocabulary(
     assert int(ids.max()) < 50
     assert found.model(ids).shape == (2, 2)
     assert own(f"hf:{text_model}").draw(0).shape == (1, 16)  # no longer than it can take
+    first = workload_of(found, seed=0)
+    assert own(f"hf:{text_model}", first=first).draw(0) == ()  # it is called with the first's
 
 
 def test_random_weights_need_the_config_alone_and_are_said(text_model: Path) -> None:

@@ -1,6 +1,7 @@
 """`joulebench run`: a user's own model or program against variants of it, in one command."""
 
 import importlib.util
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -151,6 +152,17 @@ def test_one_run_of_a_long_program_is_a_block(here: Path) -> None:
     assert {window.calls for window in blocks} <= {1, 2}
 
 
+def test_how_long_a_long_program_takes_is_said_before_it_is_measured(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bench.verbs.run._LONG_S", 0.01)
+
+    assert run("cmd:sleep 0.02", "--pairs", "2") == 0
+    assert re.search(
+        r"joulebench: a run takes 0\.0\d+ s: \d+ or more of these runs", capsys.readouterr().err
+    )
+
+
 def test_a_shipped_workload_is_measured_against_a_technique(here: Path) -> None:
     spec = "workload:layer:tiny-fc"
 
@@ -185,6 +197,27 @@ def test_what_cannot_run_is_a_row_that_says_why_and_all_others_go_on(
     assert note.text.startswith("refused: ")
     assert why in note.text
     assert f"not run: {note.case}: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        ("bad=onnx:broken.onnx", "broken.onnx cannot be read as ONNX"),
+        ("bad@onnxruntime=py:mynet:plain", "runs torch modules and ONNX files, not a function"),
+        ("bad=onnx:other.onnx", "other.onnx takes x batchx16"),
+    ],
+)
+def test_an_onnx_file_or_a_model_for_it_that_does_not_fit_is_a_row_too(
+    here: Path, other: str, why: str
+) -> None:
+    pytest.importorskip("onnxruntime")
+    write_onnx(here / "other.onnx", 4)
+    (here / "broken.onnx").write_bytes((here / "other.onnx").read_bytes()[:99])
+
+    code = run("py:mynet:wide", "--vs", other)
+
+    assert code == 0
+    assert any(why in note.text for note in journal_of(here).notes)
 
 
 def test_a_runtime_that_is_not_installed_is_a_row_too(

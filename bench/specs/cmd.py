@@ -25,25 +25,29 @@ def load(what: str, wish: Wish) -> Own:  # noqa: ARG001 - a program brings its o
     if not command or shutil.which(command[0]) is None:
         raise ValueError(f"cmd:{what}: no program {' '.join(command[:1])!r}; is it on the PATH?")
     program = Program(command)
+    seconds, share = _tried(program)
     return Own(
         name=f"cmd:{Path(command[0]).stem}",
         model=program,
         unit="run",
         runtime=PROGRAM,
         version=program.version,
-        note=_tried(program),
+        note="" if share >= _BUSY else _elsewhere(share),
         threads=_cpus(),
         least_calls=1,  # a run may be the work of many calls
+        seconds=seconds,
     )
 
 
-def _tried(program: Program) -> str:
-    """Runs it once; says so where what it used of the CPU is not what its work took."""
+def _tried(program: Program) -> tuple[float, float]:
+    """Runs it once: how long that took, s, and for which share of that it used a CPU."""
     began, used = time.monotonic(), _children_cpu_s()
     program()
-    share = (_children_cpu_s() - used) / (time.monotonic() - began)
-    if share >= _BUSY:
-        return ""
+    seconds = time.monotonic() - began
+    return seconds, (_children_cpu_s() - used) / seconds
+
+
+def _elsewhere(share: float) -> str:
     return (
         f"it used a CPU for {share:.0%} of its time: what others do for it, such as a GPU or a"
         " server, is in no estimate"
@@ -57,6 +61,5 @@ def _children_cpu_s() -> float:
 
 def _cpus() -> int:
     """The CPUs that this process and its children may use: how many threads it runs is unknown."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1

@@ -125,6 +125,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
     return settings(given, folder=Path.cwd(), resume=False, raw=False, command=command)
 
 
+_LONG_S = 1.0
 _OF_ONE = ("name", "shape", "seq", "work", "unit", "threads", "vs")
 
 
@@ -150,14 +151,18 @@ def _entries(options: argparse.Namespace, settings: "Settings") -> list[Entry]:
     )
     first = load(options.spec, wish)
     if isinstance(first, Own):
-        return _beside(first, others, wish, options, settings.device)
+        return _beside(first, others, wish, options, settings)
     if given := [name for name in _OF_ONE if getattr(options, name)]:
         raise ValueError(f"--{given[0]}: a suite says it itself; leave it out for {options.spec}")
     return entries_of_suite(first, options.batch, options.runtime, settings.device)
 
 
 def _beside(
-    first: Own, others: Sequence[Other], wish: Wish, options: argparse.Namespace, device: str
+    first: Own,
+    others: Sequence[Other],
+    wish: Wish,
+    options: argparse.Namespace,
+    settings: "Settings",
 ) -> list[Entry]:
     """A baseline with what is held against it; what cannot be had is a row that says so."""
     unit = options.unit or ("sample" if options.work else "")
@@ -175,6 +180,16 @@ def _beside(
             wanted = f"a suite stands alone: joulebench run {each.spec}"
             raise ValueError(f"--vs {each.name}=…: {wanted}")  # noqa: TRY004 - a wrong call
         beside.append((each, found))
+    slowest = max([first.seconds, *(own.seconds for _, own in beside if isinstance(own, Own))])
+    if slowest > _LONG_S:
+        blocks = settings.schedule.of_pairs(options.pairs).fit((), slowest)
+        most = f"{2 * blocks.looks[0]} or more of these runs for each case"
+        _say(f"a run takes {slowest:.3g} s: {most}, and the warm-up; --pairs takes fewer")
     return entries(
-        first, beside, workload, samples=options.work, runtime=options.runtime, device=device
+        first,
+        beside,
+        workload,
+        samples=options.work,
+        runtime=options.runtime,
+        device=settings.device,
     )
