@@ -32,6 +32,7 @@ from bench.refusal import Refusal, for_memory
 from bench.result import Result
 from bench.run import Settings, new_run, open_journal
 from bench.schedule import Schedule
+from bench.simulated_model import ORIGIN
 from bench.subject import Subject
 from bench.training import Trainings
 from bench.workload import JUDGED, Case, Variant
@@ -331,15 +332,15 @@ class Session:
         for window in self.trainings.of(record.case, subject.variant.training, windows):
             self.writer.append(window)
             windows.append(window)
-        record = dataclasses.replace(record, memory_bytes=self._memory(start))
+        record = dataclasses.replace(record, memory_bytes=self._memory(record, start))
         self.writer.append(record)
         self._new = True
         self._done[record.case] = (record, tuple(windows))
 
-    def _memory(self, start: int | None) -> dict[str, int]:
+    def _memory(self, record: CaseRecord, start: int | None) -> dict[str, int]:
         """Most bytes that the case had in memory, and what was there before it; of a GPU too."""
         known = {"peak": memory.peak_bytes(), "before": start, **peak_cuda(self.settings.device)}
-        if self.settings.processes:  # they ran elsewhere
+        if self.settings.processes or record.runtime == ORIGIN:  # it ran elsewhere
             return {}
         return {name: value for name, value in known.items() if value is not None}
 
