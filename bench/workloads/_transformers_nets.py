@@ -1,10 +1,14 @@
-"""Image classifiers of the transformers library as modules that give one tensor; imports both."""
+"""Image classifiers of the transformers library as modules that give one tensor; imports it."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import transformers
 from torch import Tensor, nn
+from transformers.utils import logging
+
+from bench.workloads._checkpoint import require_whole
 
 
 class Classifier(nn.Module):
@@ -32,5 +36,52 @@ def fresh(kind: str, options: Mapping[str, Any], classes: int) -> Classifier:
         options: Of its configuration.
         classes: Logits.
     """
+    made, configuration = _parts(kind, options, classes)
+    return Classifier(made(configuration))
+
+
+def filled(
+    kind: str, options: Mapping[str, Any], classes: int, state: Mapping[str, Tensor]
+) -> Classifier:
+    """A classifier with the weights of a checkpoint, older names of tensors included.
+
+    Args:
+        kind: As for `fresh`.
+        options: As for `fresh`.
+        classes: As for `fresh`.
+        state: The checkpoint's tensors by their names there.
+
+    Raises:
+        ValueError: Tensors are missing, not wanted, or of another shape.
+    """
+    made, configuration = _parts(kind, options, classes)
+    with _quiet():
+        model, found = made.from_pretrained(
+            None,
+            config=configuration,
+            state_dict=dict(state),
+            ignore_mismatched_sizes=True,  # they are told below, with their shapes
+            output_loading_info=True,
+        )
+    require_whole(found["missing_keys"], found["unexpected_keys"], found["mismatched_keys"])
+    return Classifier(model)
+
+
+def _parts(kind: str, options: Mapping[str, Any], classes: int) -> tuple[Any, Any]:
+    """The class of a model, and its configuration."""
     configuration = getattr(transformers, f"{kind}Config")(**options, num_labels=classes)
-    return Classifier(getattr(transformers, f"{kind}ForImageClassification")(configuration))
+    return getattr(transformers, f"{kind}ForImageClassification"), configuration
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bar and no report of what was loaded: a `Refusal` says it."""
+    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bar:
+            logging.enable_progress_bar()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.refusal import Refusal
 from bench.workload import RANDOM, Quality, Sources, Workload
-from bench.workloads._checkpoint import require_same, tensors
+from bench.workloads._checkpoint import tensors
 from bench.workloads._labelled import Labelled, labelled
 from bench.workloads._pictures import CALIBRATION, EVALUATED, RECIPE, Pictures, crops
 from bench.workloads._whole import RANDOM_NOTE, Accuracy, agreement, answers, form, loaded, version
@@ -48,22 +48,22 @@ class Net:
     Args:
         name: The workload's.
         make: Gives a module with fresh weights for options and a number of classes.
+        fill: Gives one with the tensors of a checkpoint, as its third argument.
         full: Its shape as published.
         smallest: Tiny, of the same kinds of layers.
-        head: Name of the weight of its last layer, whose rows are the classes.
+        head: Name there of the weight of its last layer, whose rows are the classes.
         hub: Id of its checkpoint on the hub; empty if it has none as safetensors.
-        inner: What the names of the module's tensors begin with and those of a checkpoint do not.
         mean: Of each channel of the pictures that it was trained on.
         deviation: Of each channel.
     """
 
     name: str
     make: Callable[[Mapping[str, Any], int], nn.Module]
+    fill: Callable[[Mapping[str, Any], int, Mapping[str, Tensor]], nn.Module]
     full: Shape
     smallest: Shape
     head: str
     hub: str = ""
-    inner: str = ""
     mean: tuple[float, float, float] = IMAGENET_MEAN
     deviation: tuple[float, float, float] = IMAGENET_DEVIATION
 
@@ -142,15 +142,11 @@ def settle(model: nn.Module, pictures: Iterable[Tensor]) -> None:
 
 def _read(net: Net, shape: Shape, where: str) -> nn.Module:
     """The net with the weights of a checkpoint, and as many classes as that has."""
-    found = {f"{net.inner}{name}": each for name, each in tensors(Path(where)).items()}
-    head = found.get(f"{net.inner}{net.head}")
+    found = tensors(Path(where))
+    head = found.get(net.head)
     if head is None:
         raise ValueError(f"found no {net.head}, wanted that of its last layer")
-    with torch.device("meta"):
-        model = net.make(shape.options, len(head))
-    require_same(found, model.state_dict())
-    model.load_state_dict(found, assign=True)
-    return model
+    return net.fill(shape.options, len(head), found)
 
 
 def _judge(
