@@ -51,7 +51,7 @@ def test_random_weights_are_those_of_their_seed(name: str) -> None:
 @pytest.mark.parametrize("name", NETS)
 def test_random_weights_answer_pictures_differently(name: str) -> None:
     found = logits(load(f"{name}:smallest"), 64)
-    assert len(found.argmax(dim=1).unique()) > 1
+    assert len(torch.unique(found.argmax(dim=1))) > 1
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -181,7 +181,7 @@ def test_judged_and_calibrated_pictures_are_real_and_have_no_pixel_in_common() -
         assert pixels.shape == (8, 3, 32, 32)
         assert pixels.dtype is torch.uint8
         assert float(pixels.float().std()) > 20
-        assert len(pixels.flatten(1).unique(dim=0)) == 8
+        assert len(torch.unique(pixels.flatten(1), dim=0)) == 8
     assert torch.equal(judged, _pictures.crops.__wrapped__(32, 8, right=True))
 
 

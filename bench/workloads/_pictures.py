@@ -41,7 +41,7 @@ class Pictures:
     batch: int = 16
 
     def __iter__(self) -> Iterator[Tensor]:
-        for part in self.pixels.split(self.batch):
+        for part in torch.split(self.pixels, self.batch):
             yield self._scaled(part)
 
     def first(self, count: int) -> Tensor:
