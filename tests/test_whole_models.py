@@ -63,7 +63,7 @@ def test_random_weights_recognise_each_place_and_most_views_of_it(name: str) -> 
 def test_what_all_pictures_share_changes_no_answer_of_a_fitted_layer() -> None:
     head = nn.Linear(12, 7)
     places = torch.randn(5, 12, generator=torch.Generator().manual_seed(1)) + 100
-    _vision.recognise(nn.Sequential(head), places.split(2))
+    _vision.recognise(nn.Sequential(head), torch.split(places, 2))
     found = head(places)
     assert found.argmax(dim=1).tolist() == [*range(5)]
     assert found.diagonal().tolist() == pytest.approx([1] * 5, abs=1e-3)
