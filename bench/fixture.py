@@ -81,6 +81,8 @@ class Joules:
                 raise
             if self.session is not None:
                 self.session.refuse(case, refusal)
+            if refusal is error:
+                raise
             raise refusal from error
 
     @property

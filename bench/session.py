@@ -220,7 +220,8 @@ class Session:
                 self._measure(subject, record, schedule, progress, served=case.id, start=start)
                 self._brief.discard(case.id)
             except Exception as error:
-                raise self._noted(case.id, error) from error
+                self._note(case.id, error)
+                raise
         self._measured.add(case.id)
         record, windows = self._done[case.id]
         return Result(self._row(record), windows)
@@ -252,7 +253,8 @@ class Session:
             try:
                 record = describe(variant, case, inputs, nodeid, self._judge, progress=progress)
             except Exception as error:
-                raise self._noted(case.id, error) from error
+                self._note(case.id, error)
+                raise
             self.writer.append(Begin(case.id, record.workload_version))
             self.writer.append(record)
             self._new = True
@@ -264,14 +266,19 @@ class Session:
         """Says in the journal why a case is missing, and what to do about it."""
         self.writer.append(Note(case, f"refused: {refusal}"))
 
-    def _noted(self, case: str, error: Exception) -> Exception:
-        """What to raise for an error of a case, after the journal has noted it."""
+    def _note(self, case: str, error: Exception) -> None:
+        """Says in the journal what became of a case.
+
+        Raises:
+            Refusal: The error is one of memory.
+        """
         refusal = error if isinstance(error, Refusal) else for_memory(error)
         if refusal is None:
             self.writer.append(Note(case, f"{type(error).__name__}: {error}"))
-            return error
+            return
         self.refuse(case, refusal)
-        return refusal
+        if refusal is not error:
+            raise refusal from error
 
     def _has_control(self) -> bool:
         """Whether the session has an A/A control."""
