@@ -1,0 +1,206 @@
+"""Image classifiers as workloads: their pictures, their weights, and what they are judged by."""
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.refusal import Refusal
+from bench.workload import RANDOM, Quality, Sources, Workload
+from bench.workloads._checkpoint import require_same, tensors
+from bench.workloads._labelled import Labelled, labelled
+from bench.workloads._pictures import CALIBRATION, EVALUATED, RECIPE, Pictures, crops
+from bench.workloads._whole import RANDOM_NOTE, Accuracy, agreement, answers, form, loaded, version
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+HALF = (0.5, 0.5, 0.5)
+"""Mean and deviation where a model takes pixels from -1 to 1."""
+
+SETTLED = "batch norms settled"
+"""Part of the version: how random weights are made ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One size of an architecture.
+
+    Args:
+        options: What its maker takes.
+        side: Pixels of a side of its pictures.
+        classes: Logits, unless a checkpoint has another number.
+    """
+
+    options: Mapping[str, Any]
+    side: int = 224
+    classes: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """An architecture of image classifiers.
+
+    Args:
+        name: The workload's.
+        make: Gives a module with fresh weights for options and a number of classes.
+        full: Its shape as published.
+        smallest: Tiny, of the same kinds of layers.
+        head: Name of the weight of its last layer, whose rows are the classes.
+        hub: Id of its checkpoint on the hub; empty if it has none as safetensors.
+        inner: What the names of the module's tensors begin with and those of a checkpoint do not.
+        mean: Of each channel of the pictures that it was trained on.
+        deviation: Of each channel.
+    """
+
+    name: str
+    make: Callable[[Mapping[str, Any], int], nn.Module]
+    full: Shape
+    smallest: Shape
+    head: str
+    hub: str = ""
+    inner: str = ""
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    deviation: tuple[float, float, float] = IMAGENET_DEVIATION
+
+
+def classifier(net: Net, *, seed: int, which: str, sources: Sources) -> Workload:
+    """An image classifier with its pictures and its judge.
+
+    Args:
+        net: The architecture.
+        seed: Of random weights.
+        which: Empty, ``smallest``, ``2t`` or ``smallest-2t``.
+        sources: Of its weights, and of labelled data to judge by.
+
+    Raises:
+        ValueError: There is no such form of it.
+        Refusal: It does not fit, or its weights or data cannot be had.
+    """
+    asked = form(net.name, which)
+    shape = net.smallest if asked.smallest else net.full
+    name = f"{net.name}:{which}" if which else net.name
+    got = loaded(
+        f"{net.name}:smallest" if asked.smallest else net.name,
+        functools.partial(net.make, shape.options, shape.classes),
+        functools.partial(_read, net, shape),
+        hub="" if asked.smallest else net.hub,
+        seed=seed,
+        sources=sources,
+    )
+    calibration = Pictures(crops(shape.side, CALIBRATION, right=False), net.mean, net.deviation)
+    if sources.weights == RANDOM:
+        settle(got.model, calibration)
+    data = labelled(Path(sources.data).expanduser(), shape.side) if sources.data else None
+    pixels = data.pixels if data else crops(shape.side, EVALUATED, right=True)
+    pictures = Pictures(pixels, net.mean, net.deviation)
+    judge, note = _judge(name, got.model, pictures, data, got.origin)
+    made = (shape, net.mean, net.deviation, got.digest, SETTLED, RECIPE)
+    return Workload(
+        name,
+        got.model,
+        pictures.first,
+        judge,
+        unit="image",
+        threads=asked.threads,
+        version=version(net.name, *made, _content(data)),
+        seeded=False,
+        note=note,
+        calibration=functools.partial(_one_by_one, calibration),
+    )
+
+
+def settle(model: nn.Module, pictures: Iterable[Tensor]) -> None:
+    """Gives batch norms the mean and variance of what they see, as training would have.
+
+    With those that they begin with, the activations of random weights grow or vanish from layer to
+    layer, and all pictures get the same answer.
+
+    Args:
+        model: Changed in place; without batch norms it stays as it is.
+        pictures: Batches of more than one.
+    """
+    norms = [each for each in model.modules() if isinstance(each, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    if not norms:
+        return
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean over all batches, each with the same weight
+        norm.train()
+    with torch.no_grad():
+        for batch in pictures:
+            model(batch)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
+
+
+def _read(net: Net, shape: Shape, where: str) -> nn.Module:
+    """The net with the weights of a checkpoint, and as many classes as that has."""
+    found = {f"{net.inner}{name}": each for name, each in tensors(Path(where)).items()}
+    head = found.get(f"{net.inner}{net.head}")
+    if head is None:
+        raise ValueError(f"found no {net.head}, wanted that of its last layer")
+    with torch.device("meta"):
+        model = net.make(shape.options, len(head))
+    require_same(found, model.state_dict())
+    model.load_state_dict(found, assign=True)
+    return model
+
+
+def _judge(
+    name: str,
+    model: Callable[..., Any],
+    pictures: Pictures,
+    data: Labelled | None,
+    origin: str,
+) -> tuple[Callable[[Callable[..., Any]], Quality], str]:
+    """What judges variants, and the note of its rows."""
+    if data is None:
+        return agreement(model, pictures), origin
+    if origin == RANDOM_NOTE:
+        return agreement(model, pictures), f"{origin}: the labels of --joules-data are not used"
+    expected = answers(model, pictures)
+    judge = Accuracy(pictures, expected, data.labels + _shift(name, expected.shape[1], data))
+    if judge.reached <= 1 / data.classes:
+        raise Refusal(
+            f"{name} is right on {judge.reached:.1%} of {data.origin}, which is guessing",
+            "give data whose classes are those of the weights, in the same order",
+        )
+    return judge, f"{origin}, judged by {data.origin}"
+
+
+_IMAGENET = 1000
+_BACKGROUND = 1
+"""Classes more than ImageNet's that TensorFlow's checkpoints have, before all others."""
+
+
+def _shift(name: str, answered: int, data: Labelled) -> int:
+    """What is added to the labels of the data to get the columns of the answers."""
+    if answered == data.classes:
+        return 0
+    if data.classes == _IMAGENET and answered == _IMAGENET + _BACKGROUND:
+        return _BACKGROUND
+    raise Refusal(
+        f"--joules-data has {data.classes} classes, {name} with these weights has {answered}",
+        "give data of the same classes, or with --joules-weights a model that was trained on these",
+    )
+
+
+def _content(data: Labelled | None) -> str:
+    """Hash of labelled data; empty for none."""
+    if data is None:
+        return ""
+    made = hashlib.sha256(data.pixels.numpy().tobytes())
+    made.update(data.labels.numpy().tobytes())
+    return made.hexdigest()
+
+
+def _one_by_one(pictures: Pictures) -> list[Tensor]:
+    """Each (1, 3, side, side)."""
+    return [each[None] for batch in pictures for each in batch]
