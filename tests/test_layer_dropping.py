@@ -1,6 +1,7 @@
 """Students that keep some layers: which ones, what they compute, and what they may learn."""
 
 import copy
+import dataclasses
 import itertools
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from bench.catalogue import make_variant, make_workload
 from bench.refusal import Refusal
 from bench.stages import costed
-from bench.techniques.layer_dropping import kept
+from bench.techniques.layer_dropping import apply, kept
 from bench.workload import Variant, Workload
 
 transformers = pytest.importorskip("transformers")
@@ -140,8 +141,6 @@ def test_stages_of_a_conv_net_are_no_layers_to_drop() -> None:
 
 @pytest.mark.parametrize("model", [nn.Sequential(nn.Linear(2, 2)), torch.relu])
 def test_a_model_without_such_layers_is_a_refusal(model: Any) -> None:
-    from bench.techniques.layer_dropping import apply
-
     workload = Workload("mine", model, lambda batch: torch.rand(batch, 2))
     with pytest.raises(Refusal, match=r"layer_dropping cannot be applied to mine: .*wanted|found"):
         apply(workload)
@@ -160,9 +159,21 @@ def test_a_type_is_asked_of_the_runtime() -> None:
     assert student.request.dtype == "int8"
 
 
-def test_a_student_that_learns_comes_closer_to_its_teacher() -> None:
+def lively() -> Workload:
+    """A teacher whose layers matter more than those of a fresh model."""
     workload = make_workload("minilm:smallest", 0)
-    before = make_variant("layer_dropping", "minilm:smallest")
+    teacher = copy.deepcopy(module(workload))
+    draw = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for each in teacher.encoder.encoder.parameters():
+            if each.dim() > 1:
+                each.normal_(std=0.3, generator=draw)
+    return dataclasses.replace(workload, model=teacher, version="lively")
+
+
+def test_a_student_that_learns_comes_closer_to_its_teacher() -> None:
+    workload = lively()
+    before = apply(workload)
     costs: list[int] = []
 
     def measure(make: Any) -> tuple[Any, int]:
@@ -170,7 +181,7 @@ def test_a_student_that_learns_comes_closer_to_its_teacher() -> None:
         return make(), 1
 
     with costed(measure) as used:
-        after = make_variant("layer_dropping", "minilm:smallest", epochs=8)
+        after = apply(workload, epochs=8)
     assert costs == [1]
     assert list(used.values()) == [1]
     sentences = workload.context.sentences
@@ -179,13 +190,13 @@ def test_a_student_that_learns_comes_closer_to_its_teacher() -> None:
         float((answer(each.model, (sentences.ids, sentences.mask)) * wanted).sum(dim=1).mean())
         for each in (before, after)
     ]
-    assert cosines[1] > cosines[0]
+    assert cosines[1] > cosines[0] + 0.01
     assert after.label == "layer_dropping@epochs=8,keep=0.5"
     assert after.note == "2 of 3 layers, distilled for 8 epochs"
 
 
 def test_what_was_learnt_is_shared_and_copied() -> None:
-    one, other = (make_variant("layer_dropping", "minilm:smallest", epochs=8) for _ in range(2))
+    one, other = (apply(lively(), epochs=8) for _ in range(2))
     assert one.model is not other.model
     inputs = one.workload.inputs(2)
     assert torch.equal(answer(one.model, inputs), answer(other.model, inputs))

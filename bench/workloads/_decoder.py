@@ -64,7 +64,7 @@ class Decode(nn.Module):
     def refill(self) -> None:
         """Computes the context's keys and values by the decoder as it is now."""
         with torch.no_grad():
-            cache = self.decoder(input_ids=self.context, use_cache=True).past_key_values
+            cache = self.decoder(input_ids=self.context, use_cache=True).cache
             self.keys = self._copies([layer.keys for layer in cache.layers])
             self.values = self._copies([layer.values for layer in cache.layers])
 
@@ -79,7 +79,7 @@ class Decode(nn.Module):
             FilledLayer(keys[:sequences], values[:sequences])
             for keys, values in zip(self.keys, self.values, strict=True)
         ]
-        given = self.decoder(input_ids=ids, past_key_values=Cache(layers=layers), use_cache=True)
+        given = self.decoder(input_ids=ids, cache=Cache(layers=layers), use_cache=True)
         logits: Tensor = given.logits[:, -1]
         return logits
 
@@ -117,6 +117,6 @@ class FilledLayer(CacheLayerMixin):  # type: ignore[misc] # transformers ships n
         """Tokens that the step looks at, and the first of them."""
         return self.keys.shape[2], 0
 
-    def get_max_cache_shape(self) -> int:
+    def get_max_length(self) -> int:
         """Most tokens."""
         return self.keys.shape[2]
