@@ -325,7 +325,7 @@ def test_minilm_is_judged_by_sentences_that_no_student_learns_from(
     for constant, fewer in (("JUDGED", 4), ("CALIBRATION", 2), ("TAUGHT", 6), ("SEQUENCE", 40)):
         monkeypatch.setattr(_embedder, constant, fewer)
     workload = _embedder.embedder("minilm", seed=0, which="", sources=Sources())
-    assert workload.quality is not None
+    assert isinstance(workload.quality, Neighbours)
     quality = workload.quality(workload.model)
     assert (quality.value, quality.n) == (1, 4)
     judged = {row.numpy().tobytes() for ids, _ in workload.quality.inputs for row in ids}

@@ -56,7 +56,7 @@ def _lessons(teacher: Any, text: "Text") -> Iterator[tuple[Tensor, Tensor, Tenso
     Sentences of about one length are together, so that little padding is left.
     """
     order = text.mask.sum(dim=1).argsort(stable=True)
-    for rows in order.split(BATCH):
+    for rows in torch.split(order, BATCH):
         longest = int(text.mask[rows].sum(dim=1).max())
         ids, mask = text.ids[rows, :longest], text.mask[rows, :longest]
         with torch.no_grad():

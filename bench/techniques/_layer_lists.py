@@ -62,9 +62,10 @@ def _alike(layers: nn.ModuleList) -> bool:
 
 def _renumber(layer: nn.Module, index: int) -> None:
     """Sets the place that a layer's attention has in a cache."""
-    for module in layer.modules():
-        if isinstance(getattr(module, "layer_idx", None), int):
-            module.layer_idx = index
+    attention: Any
+    for attention in layer.modules():
+        if isinstance(getattr(attention, "layer_idx", None), int):
+            attention.layer_idx = index
 
 
 def _declare(model: nn.Module, before: nn.ModuleList, after: int) -> None:

@@ -60,8 +60,8 @@ class Neighbours:
 def similarities(embeddings: Tensor) -> Tensor:
     """(n, n): the cosine of each pair of embeddings (n, width)."""
     lengths = embeddings.norm(dim=1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
-    directions = embeddings / lengths
-    return directions @ directions.T
+    directions: Tensor = embeddings / lengths
+    return directions.mm(directions.T)
 
 
 def nearest(alike: Tensor) -> Tensor:
@@ -85,5 +85,5 @@ def spearman(one: Tensor, other: Tensor) -> float | None:
     pairs = [each[rows, columns].double().numpy() for each in (one, other)]
     if any(not np.isfinite(each).all() or np.ptp(each) == 0 for each in pairs):
         return None
-    ranks = [rankdata(each) for each in pairs]
-    return float(np.corrcoef(*ranks)[0, 1])
+    ranks = np.stack([rankdata(each) for each in pairs])  # (2, pairs)
+    return float(np.corrcoef(ranks)[0, 1])

@@ -79,8 +79,8 @@ def prefill(name: str, length: int, asked: Form, *, seed: int, sources: Sources)
         name,
         model,
         inputs,
-        agreement(model, judged.split(_AT_ONCE)),
-        calibration=lambda: others.split(1),
+        agreement(model, torch.split(judged, _AT_ONCE)),
+        calibration=lambda: torch.split(others, 1),
         version=_version(got, "prefill", length, KEPT, tokens),
         **_common(got, asked),
     )
@@ -120,8 +120,8 @@ def decode(name: str, length: int, asked: Form, *, seed: int, sources: Sources) 
         name,
         model,
         inputs,
-        agreement(model, judged.split(SLOTS)),
-        calibration=lambda: others.split(1),
+        agreement(model, torch.split(judged, SLOTS)),
+        calibration=lambda: torch.split(others, 1),
         version=_version(got, "decode", length, SLOTS, context, tokens),
         **_common(got, asked),
     )

@@ -55,7 +55,7 @@ class Text:
 
     def batches(self, size: int) -> list[tuple[Tensor, Tensor]]:
         """All rows as a model is called with them, *size* at once."""
-        return list(zip(self.ids.split(size), self.mask.split(size), strict=True))
+        return list(zip(torch.split(self.ids, size), torch.split(self.mask, size), strict=True))
 
     @property
     def digest(self) -> str:
@@ -76,8 +76,8 @@ def passages(rows: int, tokens: int, vocabulary: int, seed: int) -> Text:
         return drawn(rows, tokens, vocabulary, seed)
     inner = tokens - 2
     stream: list[int] = []
-    for ids in encoded(required(1)):
-        stream += ids[1:-1]
+    for sentence in encoded(required(1)):
+        stream += sentence[1:-1]
         if len(stream) >= rows * inner:
             break
     if len(stream) < rows * inner:
