@@ -164,6 +164,27 @@ def test_the_cache_is_no_part_of_the_weights_and_is_cast_with_them() -> None:
     assert answer(narrow, torch.tensor([[1]])).shape == (1, 128)
 
 
+def test_a_step_with_gradients_leaves_the_cache_without_them() -> None:
+    model = module(made("llama-small:decode-128-smallest"))
+    for _ in range(2):
+        assert model(torch.tensor([[3]])).requires_grad
+    assert not model.keys.requires_grad
+
+
+def test_a_step_is_not_exported_and_says_why() -> None:
+    model = module(made("llama-small:decode-128-smallest"))
+    with torch.no_grad(), pytest.raises(Refusal, match="writes to the cache that it keeps"):
+        torch.export.export(model, (torch.tensor([[3]]),))
+
+
+def test_reading_prompts_is_exported_as_it_is() -> None:
+    workload = made("llama-small:prefill-128-smallest")
+    ids = workload.inputs(128)
+    with torch.no_grad():
+        graph = torch.export.export(module(workload), (ids,)).module()
+    torch.testing.assert_close(answer(graph, ids), answer(workload.model, ids))
+
+
 def test_prefill_gives_the_logits_of_the_last_tokens() -> None:
     workload = made("llama-small:prefill-128-smallest")
     model, ids = module(workload), workload.inputs(256)

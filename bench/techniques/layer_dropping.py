@@ -99,4 +99,5 @@ def _student(workload: Workload, seed: int, keep: float, epochs: int) -> tuple[A
 
     key = (NAME, workload.name, workload.version, seed, keep, epochs)
     trained = stage(key, lambda: taught(model, teacher, lessons, seed=seed, epochs=epochs))
-    return copy.deepcopy(trained), f"{what}, distilled for {epochs} epoch{'s' if epochs > 1 else ''}"
+    times = f"{epochs} epoch{'s' if epochs > 1 else ''}"
+    return copy.deepcopy(trained), f"{what}, distilled for {times}"

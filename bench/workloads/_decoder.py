@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.cache_utils import Cache, CacheLayerMixin
 
+from bench.refusal import Refusal
+
 
 class Prefill(nn.Module):
     """Reads whole prompts, and gives what the next tokens might be.
@@ -73,11 +75,20 @@ class Decode(nn.Module):
         return functional.pad(once, (0, 0, 0, 1)).repeat(1, self.slots, 1, 1, 1)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """(n, vocabulary): logits of what follows each of ids (n, 1), n at most *slots*."""
-        sequences = ids.shape[0]
+        """(n, vocabulary): logits of what follows each of ids (n, 1), n at most *slots*.
+
+        Raises:
+            Refusal: It is to be exported.
+        """
+        if torch.compiler.is_exporting():
+            raise Refusal(
+                "a step of decoding writes to the cache that it keeps, an exported graph cannot",
+                "choose the runtime eager, or compile without int8",
+            )
+        n = ids.shape[0]
         layers = [
-            FilledLayer(keys[:sequences], values[:sequences])
-            for keys, values in zip(self.keys, self.values, strict=True)
+            FilledLayer(self.keys[layer, :n], self.values[layer, :n])
+            for layer in range(len(self.keys))
         ]
         given = self.decoder(input_ids=ids, cache=Cache(layers=layers), use_cache=True)
         logits: Tensor = given.logits[:, -1]
@@ -105,8 +116,8 @@ class FilledLayer(CacheLayerMixin):  # type: ignore[misc] # transformers ships n
 
     def update(self, keys: Tensor, values: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:  # noqa: ANN401
         """Context and step, (n, heads, tokens + 1, head width): the context is not copied."""
-        self.keys[:, :, -1:] = keys
-        self.values[:, :, -1:] = values
+        self.keys[:, :, -1:] = keys.detach()
+        self.values[:, :, -1:] = values.detach()
         return self.keys, self.values
 
     def get_seq_length(self) -> int:
