@@ -41,14 +41,16 @@ def test_saved_weights_are_loaded_bit_for_bit(name: str, tmp_path: Path) -> None
 
 def test_folder_for_several_workloads_gives_each_its_own(tmp_path: Path) -> None:
     first, second = load("alexnet:smallest", 5), load("vgg16:smallest", 5)
-    save_file(module(first).state_dict(), tmp_path / "alexnet-smallest.safetensors")
+    for name in ("alexnet-smallest", "another"):
+        save_file(module(first).state_dict(), tmp_path / f"{name}.safetensors")
     (tmp_path / "vgg16-smallest").mkdir()
     save_file(module(second).state_dict(), tmp_path / "vgg16-smallest" / "any.safetensors")
     for workload in (first, second):
         mine = load(workload.name, 0, str(tmp_path))
         assert same_weights(module(mine), module(workload))
     with pytest.raises(
-        Refusal, match=r"found alexnet-smallest.safetensors, vgg16-smallest, wanted"
+        Refusal,
+        match=r"found alexnet-smallest.safetensors, another.safetensors, vgg16-smallest, wan",
     ):
         _checkpoint.checkpoint("resnet18", tmp_path)
 

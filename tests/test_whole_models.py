@@ -17,6 +17,7 @@ from bench import memory
 from bench.catalogue import make_variant, make_workload
 from bench.refusal import Refusal
 from bench.workloads import _pictures, _vision, _whole
+from bench.workloads._pictures import Pictures, crops
 from bench.workloads._whole import Accuracy, Form, agreement, closeness, form
 
 
@@ -49,9 +50,21 @@ def test_random_weights_are_those_of_their_seed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_random_weights_answer_pictures_differently(name: str) -> None:
-    found = logits(load(f"{name}:smallest"), 64)
-    assert len(found.argmax(dim=1).unique()) > 1
+def test_random_weights_recognise_each_place_and_most_views_of_it(name: str) -> None:
+    workload = load(f"{name}:smallest")
+    places = Pictures(crops(workload.inputs(1).shape[-1], 10, right=True), *scale_of(name))
+    with torch.inference_mode():
+        found = workload.model(places.first(10)).argmax(dim=1)
+        views = workload.model(workload.inputs(10)).argmax(dim=1)
+    assert found.tolist() == [*range(10)]
+    assert 0.4 < float((views == found).double().mean()) <= 1
+
+
+def scale_of(name: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and deviation of the pictures that a net takes."""
+    if name in {"mobilenet-v2", "vit-small"}:
+        return _vision.HALF, _vision.HALF
+    return _vision.IMAGENET_MEAN, _vision.IMAGENET_DEVIATION
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -174,23 +187,27 @@ def test_settled_batch_norms_have_the_mean_and_variance_of_what_they_see() -> No
     _vision.settle(plain, pytest.fail)  # type: ignore[arg-type]  # nothing to look at
 
 
-def test_judged_and_calibrated_pictures_are_real_and_have_no_pixel_in_common() -> None:
-    judged = _pictures.crops(32, 8, right=True)
-    looked_at = _pictures.crops(32, 8, right=False)
-    for pixels in (judged, looked_at):
-        assert pixels.shape == (8, 3, 32, 32)
-        assert pixels.dtype is torch.uint8
-        assert float(pixels.float().std()) > 20
-        assert len(pixels.flatten(1).unique(dim=0)) == 8
-    assert torch.equal(judged, _pictures.crops.__wrapped__(32, 8, right=True))
+def test_judged_and_calibrated_pictures_are_real_and_none_is_there_twice() -> None:
+    every = torch.cat([_pictures.judged(32), crops(32, 32, right=False), crops(32, 32, right=True)])
+    assert every.shape == (128, 3, 32, 32)
+    assert every.dtype is torch.uint8
+    assert float(every.float().flatten(1).std(dim=1).min()) > 5
+    assert len(torch.unique(every.flatten(1), dim=0)) == 128
+    assert torch.equal(crops(32, 4, right=True), crops.__wrapped__(32, 4, right=True))
+
+
+def test_view_of_a_place_is_more_like_it_than_other_places_are() -> None:
+    places, views = crops(16, 32, right=True).double(), _pictures.judged(16).double()
+    apart = torch.cdist(views.flatten(1), places.flatten(1)).argmin(dim=1)
+    assert float((apart == torch.arange(64) % 32).double().mean()) > 0.9
 
 
 def test_crops_of_one_side_come_from_that_half(monkeypatch: pytest.MonkeyPatch) -> None:
     halves = torch.zeros(3, 300, 501, dtype=torch.uint8)
     halves[:, :, 251:] = 255
     monkeypatch.setattr(_pictures, "_photographs", lambda: (halves,))
-    left = _pictures.crops.__wrapped__(40, 50, right=False)
-    right = _pictures.crops.__wrapped__(40, 50, right=True)
+    left = crops.__wrapped__(40, 50, right=False)
+    right = crops.__wrapped__(40, 50, right=True)
     assert left.max() == 0
     assert right.min() == 255
 
@@ -206,7 +223,7 @@ def test_calibration_gives_pictures_one_by_one_as_the_model_takes_them() -> None
 
 def test_pictures_are_scaled_by_mean_and_deviation() -> None:
     pixels = torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(1, 3, 1, 1).expand(5, 3, 2, 2)
-    pictures = _pictures.Pictures(pixels, (0.0, 0.1, 0.5), (1.0, 0.1, 0.25), batch=2)
+    pictures = Pictures(pixels, (0.0, 0.1, 0.5), (1.0, 0.1, 0.25), batch=2)
     assert [len(each) for each in pictures] == [2, 2, 1]
     assert pictures.first(1)[0, :, 0, 0].tolist() == pytest.approx([0.0, 1.0, 2.0])
     assert torch.equal(pictures.first(7)[:5], torch.cat(list(pictures)))

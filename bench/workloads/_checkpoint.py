@@ -1,6 +1,7 @@
 """Finds and reads weights that a user asks for: safetensors only, downloaded only when asked."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,27 +109,33 @@ def digest(path: Path) -> str:
     return made.hexdigest()
 
 
-def require_same(found: dict[str, "Tensor"], wanted: dict[str, "Tensor"]) -> None:
-    """Compares the tensors of a checkpoint with those of the model that it is to fill.
+def require_whole(
+    missing: Iterable[str],
+    unknown: Iterable[str],
+    mismatched: Iterable[tuple[str, Iterable[int], Iterable[int]]] = (),
+) -> None:
+    """Refuses a checkpoint that fills only a part of a model, or is that of another one.
 
     Counters of batches, on which no answer depends, may be missing.
 
+    Args:
+        missing: Names of the model's tensors that the checkpoint lacks.
+        unknown: Names of the checkpoint's that the model lacks.
+        mismatched: Names with the shapes of both, the checkpoint's first.
+
     Raises:
-        ValueError: Names or shapes differ.
+        ValueError: There is such a tensor.
     """
-    for name, tensor in wanted.items():
-        if name in found and found[name].shape != tensor.shape:
-            raise ValueError(
-                f"found {name} of shape {tuple(found[name].shape)}, wanted {tuple(tensor.shape)}"
-            )
-    missing = [
-        name for name in wanted if name not in found and not name.endswith("num_batches_tracked")
-    ]
-    if missing:
-        raise ValueError(f"found no {missing[0]}, one of {len(missing)} tensors that are wanted")
-    unknown = [name for name in found if name not in wanted]
-    if unknown:
-        raise ValueError(f"found {unknown[0]}, one of {len(unknown)} tensors that are not wanted")
+    misshaped = sorted(mismatched)
+    if misshaped:
+        name, found, wanted = misshaped[0]
+        raise ValueError(f"found {name} of shape {tuple(found)}, wanted {tuple(wanted)}")
+    lacking = sorted(name for name in missing if not name.endswith("num_batches_tracked"))
+    if lacking:
+        raise ValueError(f"found no {lacking[0]}, one of {len(lacking)} tensors that are wanted")
+    strange = sorted(unknown)
+    if strange:
+        raise ValueError(f"found {strange[0]}, one of {len(strange)} tensors that are not wanted")
 
 
 def first_line(error: BaseException) -> str:

@@ -4,9 +4,13 @@ Weights are drawn after He et al. 2015, which keeps the size of activations from
 with torch's own draw, logits of deep nets without batch norm no longer depend on the picture.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, nn
+
+from bench.workloads._checkpoint import require_whole
 
 
 class _Conv(nn.Module):
@@ -118,3 +122,35 @@ class Vgg16(_Conv):
                 before = width
             features.append(nn.MaxPool2d(2, stride=2))
         super().__init__(features, before * side**2, hidden, classes, side, dropout_first=False)
+
+
+def fresh(kind: type[AlexNet | Vgg16], options: Mapping[str, Any], classes: int) -> nn.Module:
+    """A net with weights from torch's global seed."""
+    return kind(**options, classes=classes)
+
+
+def filled(
+    kind: type[AlexNet | Vgg16],
+    options: Mapping[str, Any],
+    classes: int,
+    state: Mapping[str, Tensor],
+) -> nn.Module:
+    """A net with the weights of a checkpoint.
+
+    Raises:
+        ValueError: Tensors are missing, not wanted, or of another shape.
+    """
+    with torch.device("meta"):
+        net = fresh(kind, options, classes)
+    wanted = net.state_dict()
+    require_whole(
+        wanted.keys() - state.keys(),
+        state.keys() - wanted.keys(),
+        [
+            (name, state[name].shape, wanted[name].shape)
+            for name in wanted.keys() & state.keys()
+            if state[name].shape != wanted[name].shape
+        ],
+    )
+    net.load_state_dict(state, assign=True)
+    return net

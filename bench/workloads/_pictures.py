@@ -1,7 +1,8 @@
 """Pictures for vision models: crops of the two photographs that scikit-learn ships.
 
 The left half of each photograph is what quantizers and batch norms look at, the right half is what
-models are judged by: the two have no pixel in common.
+models are judged by: the two have no pixel in common. What is judged are places of the right half,
+each seen from two views, moved a little: random weights can be made to recognise them.
 """
 
 import functools
@@ -12,15 +13,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-EVALUATED = 64
+PLACES = 32
+VIEWS = 2
+"""Of each place, to be judged by."""
+
 CALIBRATION = 32
 SEED = 0
 """Of the places of the crops: the same for every workload and every seed of weights."""
 
-LEAST_CROP = 128
-"""Pixels of the side of the smallest crop, before it is scaled."""
+LEAST_CROP, MOST_CROP = 96, 192
+"""Pixels of the side of a crop, before it is scaled: most places have little in common."""
 
-RECIPE = f"photographs, {EVALUATED} and {CALIBRATION} crops of {LEAST_CROP} pixels at least, {SEED}"
+MOVED = 1 / 16
+"""Share of a crop's side that a view of it is moved at most, up or down and left or right."""
+
+RECIPE = f"photographs {PLACES} {VIEWS} {CALIBRATION} {LEAST_CROP} {MOST_CROP} {MOVED:g} {SEED}"
 """What makes these pictures, for a workload's version."""
 
 
@@ -41,7 +48,7 @@ class Pictures:
     batch: int = 16
 
     def __iter__(self) -> Iterator[Tensor]:
-        for part in self.pixels.split(self.batch):
+        for part in torch.split(self.pixels, self.batch):
             yield self._scaled(part)
 
     def first(self, count: int) -> Tensor:
@@ -55,27 +62,37 @@ class Pictures:
         return (pixels.float() / 255 - mean) / deviation
 
 
+def judged(side: int) -> Tensor:
+    """(64, 3, side, side) as uint8: both views of each place."""
+    return torch.cat([crops(side, PLACES, right=True, view=view + 1) for view in range(VIEWS)])
+
+
 @functools.cache
-def crops(side: int, count: int, *, right: bool) -> Tensor:
+def crops(side: int, count: int, *, right: bool, view: int = 0) -> Tensor:
     """(count, 3, side, side) as uint8: square crops of both photographs in turn, scaled.
 
     Args:
         side: Pixels of what is given.
         count: How many.
         right: From the right half of each photograph, or from the left.
+        view: 0 for the places themselves, more for the same moved a little.
     """
     photographs = _photographs()
     draw = torch.Generator().manual_seed(SEED + right)
+    move = torch.Generator().manual_seed(SEED + view)
     made = []
     for number in range(count):
         photograph = photographs[number % len(photographs)]  # (3, height, width)
         height, width = photograph.shape[1:]
         half = width // 2
-        size = _drawn(LEAST_CROP, min(half, height), draw)
-        top = _drawn(0, height - size, draw)
-        left = _drawn(0, half - size, draw) + right * (width - half)
-        crop = photograph[:, top : top + size, left : left + size]
-        made.append(scaled(crop[None], side))
+        size = _drawn(LEAST_CROP, MOST_CROP, draw)
+        most = int(MOVED * size) if view else 0
+        top, left = (
+            min(max(0, _drawn(0, room - size, draw) + _drawn(-most, most, move)), room - size)
+            for room in (height, half)
+        )
+        left += right * (width - half)
+        made.append(scaled(photograph[None, :, top : top + size, left : left + size], side))
     return torch.cat(made)
 
 

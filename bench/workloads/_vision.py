@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from bench.refusal import Refusal
 from bench.workload import RANDOM, Quality, Sources, Workload
-from bench.workloads._checkpoint import require_same, tensors
+from bench.workloads._checkpoint import tensors
 from bench.workloads._labelled import Labelled, labelled
-from bench.workloads._pictures import CALIBRATION, EVALUATED, RECIPE, Pictures, crops
+from bench.workloads._pictures import CALIBRATION, PLACES, RECIPE, Pictures, crops, judged
 from bench.workloads._whole import RANDOM_NOTE, Accuracy, agreement, answers, form, loaded, version
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -22,7 +23,7 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 """Mean and deviation where a model takes pixels from -1 to 1."""
 
-SETTLED = "batch norms settled"
+READY = "batch norms settled, last layer recognises places"
 """Part of the version: how random weights are made ready."""
 
 
@@ -48,22 +49,22 @@ class Net:
     Args:
         name: The workload's.
         make: Gives a module with fresh weights for options and a number of classes.
+        fill: Gives one with the tensors of a checkpoint, as its third argument.
         full: Its shape as published.
         smallest: Tiny, of the same kinds of layers.
-        head: Name of the weight of its last layer, whose rows are the classes.
+        head: Name there of the weight of its last layer, whose rows are the classes.
         hub: Id of its checkpoint on the hub; empty if it has none as safetensors.
-        inner: What the names of the module's tensors begin with and those of a checkpoint do not.
         mean: Of each channel of the pictures that it was trained on.
         deviation: Of each channel.
     """
 
     name: str
     make: Callable[[Mapping[str, Any], int], nn.Module]
+    fill: Callable[[Mapping[str, Any], int, Mapping[str, Tensor]], nn.Module]
     full: Shape
     smallest: Shape
     head: str
     hub: str = ""
-    inner: str = ""
     mean: tuple[float, float, float] = IMAGENET_MEAN
     deviation: tuple[float, float, float] = IMAGENET_DEVIATION
 
@@ -92,14 +93,15 @@ def classifier(net: Net, *, seed: int, which: str, sources: Sources) -> Workload
         seed=seed,
         sources=sources,
     )
-    calibration = Pictures(crops(shape.side, CALIBRATION, right=False), net.mean, net.deviation)
+    pictures_of = functools.partial(Pictures, mean=net.mean, deviation=net.deviation)
+    calibration = pictures_of(crops(shape.side, CALIBRATION, right=False))
     if sources.weights == RANDOM:
         settle(got.model, calibration)
+        recognise(got.model, pictures_of(crops(shape.side, PLACES, right=True)))
     data = labelled(Path(sources.data).expanduser(), shape.side) if sources.data else None
-    pixels = data.pixels if data else crops(shape.side, EVALUATED, right=True)
-    pictures = Pictures(pixels, net.mean, net.deviation)
+    pictures = pictures_of(data.pixels if data else judged(shape.side))
     judge, note = _judge(name, got.model, pictures, data, got.origin)
-    made = (shape, net.mean, net.deviation, got.digest, SETTLED, RECIPE)
+    made = (shape, net.mean, net.deviation, got.digest, READY, RECIPE)
     return Workload(
         name,
         got.model,
@@ -140,17 +142,42 @@ def settle(model: nn.Module, pictures: Iterable[Tensor]) -> None:
         norm.eval()
 
 
+def recognise(model: nn.Module, pictures: Iterable[Tensor]) -> None:
+    """Makes each picture a class of its own, whose weights are what the last layer sees of it.
+
+    The answer is then the nearest picture, as far as there are classes. With a last layer of random
+    weights most answers would hang on a hair's breadth, or all be the same: neither tells whether
+    a variant still computes what the model does, as the answers of trained weights do.
+
+    Args:
+        model: Changed in place; its last linear layer gives the logits.
+        pictures: In batches.
+
+    Source: Mensink et al. 2013, "Distance-Based Image Classification", nearest class mean.
+    """
+    head = [each for each in model.modules() if isinstance(each, nn.Linear)][-1]
+    seen: list[Tensor] = []
+    hook = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    answers(model, pictures)
+    hook.remove()
+    features = torch.cat(seen)[: head.out_features].clone()  # (places, inputs)
+    mean = features.mean(dim=0)
+    own = features - mean
+    with torch.no_grad():
+        rows = functional.normalize(head.weight) * own.norm(dim=1).mean()  # (classes, inputs)
+        rows[: len(own)] = own
+        head.weight.copy_(rows)
+        # x·row - |row|²/2 is largest for the row that is nearest to x, here less the mean
+        head.bias.copy_(-(rows @ mean) - rows.square().sum(dim=1) / 2)
+
+
 def _read(net: Net, shape: Shape, where: str) -> nn.Module:
     """The net with the weights of a checkpoint, and as many classes as that has."""
-    found = {f"{net.inner}{name}": each for name, each in tensors(Path(where)).items()}
-    head = found.get(f"{net.inner}{net.head}")
+    found = tensors(Path(where))
+    head = found.get(net.head)
     if head is None:
         raise ValueError(f"found no {net.head}, wanted that of its last layer")
-    with torch.device("meta"):
-        model = net.make(shape.options, len(head))
-    require_same(found, model.state_dict())
-    model.load_state_dict(found, assign=True)
-    return model
+    return net.fill(shape.options, len(head), found)
 
 
 def _judge(

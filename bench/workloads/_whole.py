@@ -80,7 +80,7 @@ def form(name: str, which: str, parts: Collection[str] = ("",)) -> Form:
         threads = int(pieces.pop()[:-1])
     smallest = bool(pieces) and pieces[-1] == SMALLEST
     part = "-".join(pieces[:-1] if smallest else pieces)
-    if part not in parts:
+    if part not in parts or "" in pieces:
         known = " or ".join(f"{name}:{each}" if each else name for each in parts)
         raise ValueError(
             f"found {name}:{which}, wanted {known}, with {SMALLEST} behind it for tiny shapes and"
@@ -269,7 +269,7 @@ def closeness(found: "Tensor", expected: "Tensor") -> dict[str, float]:
     cosine = functional.cosine_similarity(found.flatten(1), expected.flatten(1), dim=1)
     noise = float((found - expected).double().square().sum())
     signal = float(expected.double().square().sum())
-    sqnr = 10 * math.log10(signal / noise) if noise > 0 and signal > 0 else math.inf
+    sqnr = 10 * math.log10(signal / noise) if 0 < noise < math.inf and signal > 0 else math.inf
     shown = {"cosine": float(cosine.double().mean()), "SQNR, dB": sqnr}
     return {name: value for name, value in shown.items() if math.isfinite(value)}
 

@@ -1,5 +1,7 @@
 """AlexNet, 61 M weights, nearly all of them in fully connected layers: (n, 3, 224, 224)."""
 
+import functools
+
 from bench.workload import Sources, Workload
 from bench.workloads._whole import SHIPPED
 
@@ -19,12 +21,13 @@ def load(*, seed: int = 0, which: str = "", sources: Sources = SHIPPED) -> Workl
         ValueError: There is no such form.
         Refusal: It does not fit into memory, or its weights or data cannot be had.
     """
-    from bench.workloads._conv_nets import AlexNet
+    from bench.workloads._conv_nets import AlexNet, filled, fresh
     from bench.workloads._vision import Net, Shape, classifier
 
     net = Net(
         NAME,
-        lambda options, classes: AlexNet(**options, classes=classes),
+        functools.partial(fresh, AlexNet),
+        functools.partial(filled, AlexNet),
         full=Shape({"widths": (64, 192, 384, 256, 256), "hidden": 4096, "side": 6}),
         smallest=Shape({"widths": (16,) * 5, "hidden": 32, "side": 1}, side=64, classes=10),
         head="classifier.6.weight",

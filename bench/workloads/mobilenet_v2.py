@@ -24,12 +24,13 @@ def load(*, seed: int = 0, which: str = "", sources: Sources = SHIPPED) -> Workl
             cannot be had.
     """
     installed("transformers", "models")
-    from bench.workloads._transformers_nets import fresh
+    from bench.workloads._transformers_nets import filled, fresh
     from bench.workloads._vision import HALF, Net, Shape, classifier
 
     net = Net(
         NAME,
         functools.partial(fresh, "MobileNetV2"),
+        functools.partial(filled, "MobileNetV2"),
         full=Shape({"depth_multiplier": 1.0, "image_size": 224}),
         smallest=Shape(
             {"depth_multiplier": 0.25, "image_size": 32, "finegrained_output": False},
@@ -38,7 +39,6 @@ def load(*, seed: int = 0, which: str = "", sources: Sources = SHIPPED) -> Workl
         ),
         head="classifier.weight",
         hub=HUB,
-        inner="model.",
         mean=HALF,
         deviation=HALF,
     )

@@ -24,12 +24,13 @@ def load(*, seed: int = 0, which: str = "", sources: Sources = SHIPPED) -> Workl
             cannot be had.
     """
     installed("transformers", "models")
-    from bench.workloads._transformers_nets import fresh
+    from bench.workloads._transformers_nets import filled, fresh
     from bench.workloads._vision import Net, Shape, classifier
 
     net = Net(
         NAME,
         functools.partial(fresh, "ResNet"),
+        functools.partial(filled, "ResNet"),
         full=Shape(
             {
                 "layer_type": "bottleneck",
@@ -49,6 +50,5 @@ def load(*, seed: int = 0, which: str = "", sources: Sources = SHIPPED) -> Workl
         ),
         head="classifier.1.weight",
         hub=HUB,
-        inner="model.",
     )
     return classifier(net, seed=seed, which=which, sources=sources)

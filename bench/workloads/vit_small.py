@@ -24,12 +24,13 @@ def load(*, seed: int = 0, which: str = "", sources: Sources = SHIPPED) -> Workl
             cannot be had.
     """
     installed("transformers", "models")
-    from bench.workloads._transformers_nets import fresh
+    from bench.workloads._transformers_nets import filled, fresh
     from bench.workloads._vision import HALF, Net, Shape, classifier
 
     net = Net(
         NAME,
         functools.partial(fresh, "ViT"),
+        functools.partial(filled, "ViT"),
         full=Shape(
             {
                 "hidden_size": 384,
@@ -54,7 +55,6 @@ def load(*, seed: int = 0, which: str = "", sources: Sources = SHIPPED) -> Workl
         ),
         head="classifier.weight",
         hub=HUB,
-        inner="model.",
         mean=HALF,
         deviation=HALF,
     )
