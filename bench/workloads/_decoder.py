@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.cache_utils import Cache, CacheLayerMixin
 
-from bench.refusal import Refusal
-
 
 class Prefill(nn.Module):
     """Reads whole prompts, and gives what the next tokens might be.
@@ -78,12 +76,11 @@ class Decode(nn.Module):
         """(n, vocabulary): logits of what follows each of ids (n, 1), n at most *slots*.
 
         Raises:
-            Refusal: It is to be exported.
+            RuntimeError: It is to be exported.
         """
         if torch.compiler.is_exporting():
-            raise Refusal(
-                "a step of decoding writes to the cache that it keeps, an exported graph cannot",
-                "choose the runtime eager, or compile without int8",
+            raise RuntimeError(
+                "a step of decoding writes to the cache that it keeps, an exported graph cannot"
             )
         n = ids.shape[0]
         layers = [
