@@ -23,8 +23,15 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 """Mean and deviation where a model takes pixels from -1 to 1."""
 
-READY = "batch norms settled, last layer recognises places"
+READY = "batch norms settled, last layer fitted"
 """Part of the version: how random weights are made ready."""
+
+
+RIDGE = 0.1
+"""Of the fit, as a share of the mean square of what is fitted."""
+
+OTHERS = 0.05
+"""Typical logit of the classes that are no picture, where a picture's own is 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,32 +150,38 @@ def settle(model: nn.Module, pictures: Iterable[Tensor]) -> None:
 
 
 def recognise(model: nn.Module, pictures: Iterable[Tensor]) -> None:
-    """Makes each picture a class of its own, whose weights are what the last layer sees of it.
+    """Fits the last layer by ridge regression, so that each picture is a class of its own.
 
-    The answer is then the nearest picture, as far as there are classes. With a last layer of random
-    weights most answers would hang on a hair's breadth, or all be the same: neither tells whether
-    a variant still computes what the model does, as the answers of trained weights do.
+    With a last layer of random weights nearly all answers are the same, or hang on a hair's
+    breadth: neither tells whether a variant still computes what the model does, as the answers of
+    trained weights do. What all pictures share is left out of the fit, for its rounding in a
+    narrow type would be larger than what tells them apart.
 
     Args:
         model: Changed in place; its last linear layer gives the logits.
-        pictures: In batches.
+        pictures: In batches; no more of them than classes are fitted.
 
-    Source: Mensink et al. 2013, "Distance-Based Image Classification", nearest class mean.
+    Source: Hoerl and Kennard 1970, "Ridge Regression".
     """
     head = [each for each in model.modules() if isinstance(each, nn.Linear)][-1]
     seen: list[Tensor] = []
     hook = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     answers(model, pictures)
     hook.remove()
-    features = torch.cat(seen)[: head.out_features].clone()  # (places, inputs)
-    mean = features.mean(dim=0)
-    own = features - mean
+    features = torch.cat(seen)[: head.out_features].double()  # (pictures, inputs)
+    shared = functional.normalize(features.mean(dim=0), dim=0)
     with torch.no_grad():
-        rows = functional.normalize(head.weight) * own.norm(dim=1).mean()  # (classes, inputs)
-        rows[: len(own)] = own
+        own, rows = (
+            each - torch.outer(each @ shared, shared) for each in (features, head.weight.double())
+        )  # (pictures, inputs), (classes, inputs)
+        likeness = own @ own.T
+        ridge = RIDGE * likeness.diagonal().mean() * torch.eye(len(own), dtype=own.dtype)
+        fitted = torch.linalg.solve(likeness + ridge, own)
+        size = OTHERS * head.in_features**0.5 / own.norm(dim=1).mean()
+        rows = functional.normalize(rows) * size
+        rows[: len(own)] = fitted / (fitted * own).sum(dim=1, keepdim=True)
         head.weight.copy_(rows)
-        # x·row - |row|²/2 is largest for the row that is nearest to x, here less the mean
-        head.bias.copy_(-(rows @ mean) - rows.square().sum(dim=1) / 2)
+        head.bias.zero_()
 
 
 def _read(net: Net, shape: Shape, where: str) -> nn.Module:
