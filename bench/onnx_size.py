@@ -1,19 +1,12 @@
 """The bytes of a model as an ONNX file, where the libraries for it are installed."""
 
-import contextlib
-import copy
-import importlib.util
-import logging
 import sys
-import warnings
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from bench.onnx_export import LIBRARIES, exported, is_installed
 
 PROFILES = frozenset({"full"})
 """Profiles that export: an export takes seconds."""
-
-_LIBRARIES = ("onnx", "onnxscript")
 
 
 @dataclass
@@ -46,37 +39,9 @@ def onnx_bytes(model: object, inputs: object) -> int | None:
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(model, torch.nn.Module):
         return None
-    if not all(map(is_installed, _LIBRARIES)):
+    if not all(map(is_installed, LIBRARIES)):
         return None
-    arguments = inputs if isinstance(inputs, tuple) else (inputs,)
-    named: Any = inputs if isinstance(inputs, Mapping) else None
-    with _silence(), torch.no_grad():
-        try:
-            program = torch.onnx.export(
-                copy.deepcopy(model).eval(),
-                () if named else arguments,
-                kwargs=named,
-                dynamo=True,
-                verbose=False,
-            )
-            return len(program.model_proto.SerializeToString())
-        except Exception:  # noqa: BLE001 - whatever it raises: this model does not export
-            return None
-
-
-def is_installed(name: str) -> bool:
-    """Whether a library can be imported; it is not imported to see."""
-    return importlib.util.find_spec(name) is not None
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """No warning and no line of a log: the exporter has many, and none is about the model."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
+        return len(exported(model, inputs).SerializeToString())
+    except Exception:  # noqa: BLE001 - whatever it raises: this model does not export
+        return None

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.cli import EXIT_USAGE, main
+from bench.cli import main
+from bench.exit_codes import EXIT_USAGE
 from bench.reference.alexnet import ALEXNET, alexnet
 from bench.reference.directions import directions
 from bench.reference.layers import geomean, layer_density, layer_ratios, least_sure
