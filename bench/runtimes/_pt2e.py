@@ -52,5 +52,6 @@ def used_tensors(graph: GraphModule) -> Mapping[str, Tensor]:
 
     Constants that a model makes for itself, such as masks and caches, are not stored.
     """
-    read = {str(node.target) for node in graph.graph.find_nodes(op="get_attr")}
+    nodes = graph.graph.find_nodes(op="get_attr")
+    read = {str(node.target) for node in nodes if node.users}
     return {name: tensor for name, tensor in graph.state_dict().items() if name in read}
