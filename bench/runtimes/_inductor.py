@@ -215,7 +215,7 @@ def _quantized(variant: Variant, model: nn.Module, inputs: Inputs, *, dynamic: b
     dtype, note = main_dtype(kernels, "int8", variant.workload.name)
     scales = "scales of activations at run time" if dynamic else "static scales of activations"
     told = "; ".join(filter(None, (scales, note)))
-    size = disk_bytes(used_tensors(graph))
+    size = disk_bytes(used_tensors(graph, model))
     return Made(_any(made, inputs), size, Lowered(model, dtype, kernels), told)
 
 

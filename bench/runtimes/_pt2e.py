@@ -47,11 +47,17 @@ def quantized(
     return converted
 
 
-def used_tensors(graph: GraphModule) -> Mapping[str, Tensor]:
+def used_tensors(graph: GraphModule, model: nn.Module) -> Mapping[str, Tensor]:
     """The stored tensors that a graph reads: quantizing leaves float32 weights in the module.
 
-    Constants that a model makes for itself, such as masks and caches, are not stored.
+    Buffers that a model does not store, such as masks and caches, are none of them.
+
+    Args:
+        graph: What was made of the model.
+        model: As it was.
     """
+    stored = set(model.state_dict())
+    passing = {name for name, _ in model.named_buffers() if name not in stored}
     nodes = graph.graph.find_nodes(op="get_attr")
-    read = {str(node.target) for node in nodes if node.users}
+    read = {str(node.target) for node in nodes if node.users} - passing
     return {name: tensor for name, tensor in graph.state_dict().items() if name in read}
