@@ -72,7 +72,7 @@ def test_a_file_is_quantized_as_a_module_is(tmp_path: Path) -> None:
 
 
 def test_inputs_of_another_shape_are_refused_with_both(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"doubling.onnx takes values nx4; found 2x5; give inputs"):
+    with pytest.raises(Refusal, match=r"doubling\.onnx takes values nx4; found 2x5; give inputs"):
         runtime.lower(shipped(doubling(tmp_path)), torch.rand(2, 5), device="cpu")
 
 
@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_line(
     damage(file.path)
 
     for read in (file.inputs, file.read, lambda: file(torch.rand(1, 4))):
-        with pytest.raises(Refusal, match="doubling.onnx cannot be read as ONNX: ") as refused:
+        with pytest.raises(Refusal, match=r"doubling\.onnx cannot be read as ONNX: ") as refused:
             read()
         assert "\n" not in str(refused.value)
 
@@ -102,7 +102,7 @@ def test_weights_that_are_missing_beside_a_file_are_refused(tmp_path: Path) -> N
     file = doubling(tmp_path, weights="beside")
     (tmp_path / "w.bin").unlink()
 
-    with pytest.raises(Refusal, match="doubling.onnx cannot be read as ONNX: "):
+    with pytest.raises(Refusal, match=r"doubling\.onnx cannot be read as ONNX: "):
         file.read()
 
 

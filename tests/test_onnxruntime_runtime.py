@@ -116,12 +116,12 @@ def test_a_file_of_int8_is_smaller_than_one_of_float32() -> None:
 
 @pytest.mark.parametrize("dtype", ["bf16", "fp16", "fp8"])
 def test_a_type_without_kernels_is_refused(dtype: str) -> None:
-    with pytest.raises(Refusal, match="onnxruntime has no .* kernels for the CPU"):
+    with pytest.raises(Refusal, match=r"onnxruntime has no .* kernels for the CPU"):
         lowered(requested(small_models.net(), dtype))
 
 
 def test_static_int8_without_calibration_inputs_is_refused() -> None:
-    with pytest.raises(Refusal, match="net has none; give Workload.calibration"):
+    with pytest.raises(Refusal, match=r"net has none; give Workload\.calibration"):
         lowered(requested(small_models.net(calibration=()), "int8"))
 
 

@@ -165,7 +165,7 @@ def test_nothing_of_it_reaches_for_the_network() -> None:
 
 @pytest.mark.parametrize("dtype", ["fp16", "fp8"])
 def test_a_type_without_kernels_is_refused(net: Variant, dtype: str) -> None:
-    with pytest.raises(Refusal, match="openvino has no float.* kernels for the CPU; request"):
+    with pytest.raises(Refusal, match=r"openvino has no float.* kernels for the CPU; request"):
         lowered(requested(net, dtype))
 
 
@@ -184,7 +184,7 @@ def test_a_part_that_falls_back_is_noted(net: Variant, monkeypatch: pytest.Monke
     from bench.runtimes import _openvino
 
     mixed = {"bfloat16": 3, "float32": 1}
-    monkeypatch.setattr(_openvino, "counted", lambda _: mixed)
+    monkeypatch.setattr(_openvino, "counted", lambda *_: mixed)
     made = lowered(requested(net, "bf16"))
 
     assert kernels(made) == ("bfloat16", mixed)

@@ -66,7 +66,7 @@ def made(variant: Variant, inputs: tuple[Tensor, ...]) -> tuple[AnyBatch, Lowere
         conversion, note = quantized(conversion, variant)
     model, size = conversion.sized(inputs)
     compiled = _compiled(model, HINTS[wanted], variant.workload.threads)
-    kernels = counted(compiled.get_runtime_model())
+    kernels = counted(compiled, model)
     left = fallback(kernels, wanted, NAME) if kernels or wanted != "float32" else ""
     told = "; ".join(filter(None, (note, left)))
     runner = AnyBatch(Compiled(compiled.create_infer_request()), size)
@@ -93,18 +93,45 @@ def _compiled(model: Any, hint: str, threads: int) -> Any:  # noqa: ANN401 - of 
         ) from error
 
 
-def counted(runtime_model: Any) -> dict[str, int]:  # noqa: ANN401 - of openvino
-    """How many operators with weights run in which type.
+def counted(compiled: Any, model: Any) -> dict[str, int]:  # noqa: ANN401 - of openvino
+    """How many operators with weights run in which type, as the compiled model tells it itself.
 
     Args:
-        runtime_model: The graph that a compiled model runs, as it tells it itself.
+        compiled: The model for the CPU.
+        model: What it was compiled from.
     """
     found: Counter[str] = Counter()
-    for node in runtime_model.get_ordered_ops():
-        if _layer(node) in WEIGHTED or (_layer(node) == "MatMul" and _multiplies_weights(node)):
-            told = _told(node, "runtimePrecision")
+    hint = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+    matrices = _matrices(model)
+    for node in compiled.get_runtime_model().get_ordered_ops():
+        layer, told = _layer(node), _told(node, "runtimePrecision")
+        if layer in WEIGHTED or (layer == "MatMul" and _multiplies_weights(node)):
             found[DTYPES.get(told, told)] += 1
-    return dict(found)
+        if layer == "Subgraph":  # a small perceptron becomes one, and tells the type of its input
+            names = set(_told(node, "originalLayersNames").split(","))
+            inside = "int8" if _multiplies_int8(node) else DTYPES.get(hint, hint)
+            found[inside] += len(matrices & names)
+    return {dtype: count for dtype, count in found.items() if count}
+
+
+def _matrices(model: Any) -> set[str]:  # noqa: ANN401 - of openvino
+    """Names of the products with a matrix of weights."""
+    fixed: set[str] = set()
+    found = set()
+    for node in model.get_ordered_ops():
+        given = [each.get_node().get_name() for each in node.input_values()]
+        if node.get_type_name() == "Constant" or (given and fixed.issuperset(given)):
+            fixed.add(node.get_name())
+        elif node.get_type_name() == "MatMul" and not fixed.isdisjoint(given):
+            found.add(node.get_friendly_name())
+    return found
+
+
+def _multiplies_int8(node: Any) -> bool:  # noqa: ANN401 - of openvino
+    given = [each.get_node() for each in node.input_values()]
+    return any(
+        _layer(each) == "Const" and _told(each, "runtimePrecision") == "i8" for each in given
+    )
 
 
 def _multiplies_weights(node: Any) -> bool:  # noqa: ANN401 - of openvino
