@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bench.fixture import Joules
     from bench.meter import Channel, MeterUnavailable, Reading, Status
-    from bench.quantities import Kind, Quantity
+    from bench.quantities import Kind
+    from bench.suite import Suite
     from bench.workload import Quality, Variant, Workload
 
 __all__ = [
@@ -20,9 +21,9 @@ __all__ = [
     "Kind",
     "MeterUnavailable",
     "Quality",
-    "Quantity",
     "Reading",
     "Status",
+    "Suite",
     "Variant",
     "Workload",
 ]
@@ -30,7 +31,8 @@ __all__ = [
 _HOMES = {
     "fixture": ("Joules",),
     "meter": ("Channel", "MeterUnavailable", "Reading", "Status"),
-    "quantities": ("Kind", "Quantity"),
+    "quantities": ("Kind",),
+    "suite": ("Suite",),
     "workload": ("Quality", "Variant", "Workload"),
 }
 

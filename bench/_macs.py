@@ -19,11 +19,11 @@ Formula = Callable[..., int]
 # views and pointwise operators are known by their tags; these move, choose or normalise values
 _FREE = (
     "_adaptive_avg_pool2d _local_scalar_dense _log_softmax _native_batch_norm_legit "
-    "_native_batch_norm_legit_no_training _safe_softmax _softmax _to_copy _unsafe_view amax amin "
-    "aminmax any arange argmax avg_pool2d cat constant_pad_nd copy_ cumsum embedding empty fill_ "
-    "full full_like gather im2col index index_add_ index_select max max_pool2d_with_indices mean "
-    "min native_batch_norm native_group_norm native_layer_norm ones repeat scalar_tensor stack sum "
-    "topk upsample_bilinear2d upsample_nearest2d zeros zeros_like"
+    "_native_batch_norm_legit_no_training _safe_softmax _softmax _to_copy _unsafe_view all amax "
+    "amin aminmax any arange argmax avg_pool2d cat constant_pad_nd copy_ cumsum embedding empty "
+    "fill_ full full_like gather im2col index index_add_ index_select linalg_vector_norm max "
+    "max_pool2d_with_indices mean min native_batch_norm native_group_norm native_layer_norm ones "
+    "repeat scalar_tensor stack sum topk upsample_bilinear2d upsample_nearest2d zeros zeros_like"
 )
 
 

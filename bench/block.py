@@ -9,6 +9,7 @@ from typing import NamedTuple
 from bench import guard
 from bench.instruments import Instruments
 from bench.record import Latency, Window
+from bench.schedule import CALLS_PER_BLOCK
 from bench.statistics import quantile
 from bench.window import doubts, shortest_block_s
 from bench.workload import Loop
@@ -19,11 +20,19 @@ OBSERVER_SHARE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a comparison: the loop that runs it, and the samples of one call."""
+    """One side of a comparison: the loop that runs it, and the samples of one call.
+
+    Args:
+        role: ``baseline``, ``variant`` or ``control``.
+        loop: Runs it.
+        samples: Of one call.
+        least_calls: Fewest calls of a block.
+    """
 
     role: str
     loop: Loop
     samples: int
+    least_calls: int = CALLS_PER_BLOCK
 
 
 class Place(NamedTuple):

@@ -69,12 +69,24 @@ def make_variant(
     shipped = make_workload(workload, seed, sources)
     if technique == BASELINE:
         return baseline_of(shipped)
-    plugin = _named("bench.techniques", "apply", "technique", technique)
-    variant: Variant = plugin.target(shipped, seed=seed, **level)
+    variant = compressed(technique, shipped, seed=seed, **level)
     if not shipped.seeded:
         return variant
     again = functools.partial(_again, technique, workload, level, sources)
     return replace(variant, again=again)
+
+
+def compressed(technique: str, shipped: Workload, *, seed: int = 0, **level: object) -> Variant:
+    """What *technique* makes of a workload at one level.
+
+    Raises:
+        ValueError: No technique has that name.
+        TypeError: The technique has no such parameter.
+        Refusal: It cannot be had here.
+    """
+    plugin = _named("bench.techniques", "apply", "technique", technique)
+    variant: Variant = plugin.target(shipped, seed=seed, **level)
+    return variant
 
 
 def _again(
@@ -169,7 +181,7 @@ def adopt_subject(
     if isinstance(subject, Variant):
         if baseline is not None or quality is not None:
             raise TypeError("a variant knows its baseline and its quality; leave both out")
-        samples = batch or (1 if inputs is None else _samples(inputs))
+        samples = batch or (1 if inputs is None else samples_in(inputs))
         given = subject.workload.inputs(samples) if inputs is None else inputs
         return subject, given, samples
     if name == BASELINE:
@@ -180,7 +192,7 @@ def adopt_subject(
         )
     if inputs is None:
         inputs = ()
-    samples = batch or _samples(inputs)
+    samples = batch or samples_in(inputs)
     workload = Workload(
         name=f"{node}-{name}" if name and baseline is None else node,
         model=subject if baseline is None else baseline,
@@ -194,7 +206,7 @@ def adopt_subject(
     return Variant(workload, name or "variant", (), subject), inputs, samples
 
 
-def _samples(inputs: Any) -> int:  # noqa: ANN401 - a model's input may be anything
+def samples_in(inputs: Any) -> int:  # noqa: ANN401 - a model's input may be anything
     """The first dimension of the first array among the inputs, or 1."""
     arguments = tuple(inputs.values()) if isinstance(inputs, Mapping) else inputs
     first = next(iter(arguments), None) if isinstance(arguments, tuple) else arguments

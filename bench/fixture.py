@@ -61,7 +61,7 @@ class Joules:
         """
         key = (technique, workload, tuple(sorted(level.items())), self.seed)
         if key not in self.variants:
-            with self._refusals_noted(f"{workload}/{technique}"):
+            with self.refusals_noted(f"{workload}/{technique}"):
                 self.variants[key] = self._made(technique, workload, level)
         return self.variants[key]
 
@@ -71,7 +71,7 @@ class Joules:
         return replace(made, training=tuple(used.values()))
 
     @contextlib.contextmanager
-    def _refusals_noted(self, case: str) -> Iterator[None]:
+    def refusals_noted(self, case: str) -> Iterator[None]:
         """The journal notes what is refused, for the report to say why a row is missing."""
         try:
             yield
@@ -81,6 +81,8 @@ class Joules:
                 raise
             if self.session is not None:
                 self.session.refuse(case, refusal)
+            if refusal is error:
+                raise
             raise refusal from error
 
     @property
@@ -147,7 +149,7 @@ class Joules:
         if self.wanted and self.serve and case.id == self.wanted.case:
             self._serve(variant, case, given, self.wanted.role)
         if self.session is None:
-            with self._refusals_noted(case.id):
+            with self.refusals_noted(case.id):
                 made = lowered(variant, given, runtime, self.device)
                 prepare(made, given, runtime, self.device)(1)
             return Result()

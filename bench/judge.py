@@ -20,7 +20,7 @@ from pathlib import Path
 
 from bench import machine
 from bench.seed_workers import SeedWorkers
-from bench.workload import BASELINE, Quality, Variant
+from bench.workload import BASELINE, NotComparableError, Quality, Variant
 from bench.workloads._weights_cache import cache_folder
 
 _PACKAGE = Path(__file__).parent
@@ -46,13 +46,16 @@ class Judge:
     def __call__(
         self, variant: Variant, progress: Callable[[str], None] = lambda _: None
     ) -> Quality | None:
-        """A variant's quality; None if its workload has nothing to judge by."""
+        """A variant's quality; None if its workload has nothing to judge it by."""
         if variant.workload.quality is None:
             return None
         for known, quality in self._judged:
             if known.model is variant.model and known.workload.name == variant.workload.name:
                 return quality
-        quality = variant.workload.quality(variant.model)
+        try:
+            quality = variant.workload.quality(variant.model)
+        except NotComparableError:
+            return None
         if variant.again is not None and self.seeds > 1:
             seeds = range(self.seed, self.seed + self.seeds)
             progress(f"{variant.workload.name}/{variant.label}  quality of {len(seeds)} seeds")

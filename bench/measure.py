@@ -25,7 +25,7 @@ from bench.instruments import Instruments
 from bench.meter import Channel, Status
 from bench.pairs import energy_ratio, pairs_of, time_ratio
 from bench.record import Discard, Window
-from bench.schedule import CALLS_PER_BLOCK, Blocks, Schedule
+from bench.schedule import Blocks, Schedule
 from bench.statistics import is_decided
 from bench.warm_up import warm_up
 
@@ -144,7 +144,7 @@ class _Runner:
 
     def _block(self, index: int, pair: int, shift_s: float) -> Window:
         side = self.sides[index]
-        calls = max(CALLS_PER_BLOCK, math.ceil(self.blocks.aim_s / self.per_call[index]))
+        calls = max(side.least_calls, math.ceil(self.blocks.aim_s / self.per_call[index]))
         window = measure_window(
             self.instruments,
             lambda: side.loop(calls),

@@ -66,6 +66,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that a suite gives out (`bench.Suite.test`) is one for each of its cases."""
+    suite = getattr(metafunc.function, "joules_suite", None)
+    if suite is not None:
+        cases = list(suite.cases())
+        ids = [f"{variant}-b{batch}" for variant, batch in cases]
+        metafunc.parametrize(("variant", "batch"), cases, ids=ids)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the marker, and the plugin's state; a fresh process of another session is silent.

@@ -18,6 +18,10 @@ class Refusal(RuntimeError):  # noqa: N818 - it is an answer, not a fault
         return f"{self.why}; {self.fix}"
 
 
+class Unfit(Refusal, TypeError):  # noqa: N818 - as above
+    """A technique cannot work on this kind of model; an error of type to who calls it himself."""
+
+
 def installed(library: str, extra: str) -> None:
     """Refuses where a library of an extra is not installed; it is not imported to see.
 

@@ -166,7 +166,34 @@ def floor_of(
     for work, name, chosen in wanted:
         one = (chosen[0].joules if energy else chosen[0].seconds) if chosen else None
         if one is None:
-            threads = f"{case.threads} thread{'s' if case.threads > 1 else ''}"
-            return Absent(f"no roofline of {name} on {threads}", "run suites/roofline.py with it")
+            return _no_ceiling(name, case)
         floors.append(Floor(chosen[0].limb, chosen[0].name, scaled(one, work)))
     return max(floors, key=lambda each: each.least.value)
+
+
+def _no_ceiling(name: str, case: CaseRecord) -> Absent:
+    threads = f"{case.threads} thread{'s' if case.threads > 1 else ''}"
+    return Absent(f"no roofline of {name} on {threads}", "run suites/roofline.py with it")
+
+
+def gemms(case: CaseRecord, found: Sequence[Ceiling]) -> list[Ceiling]:
+    """The ceilings of multiplication on as many threads as a case has, of all types."""
+    return [c for c in found if c.limb is Limb.ARITHMETIC and c.threads == case.threads]
+
+
+def arithmetic_floor(case: CaseRecord, found: Sequence[Ceiling]) -> Floor | Absent:
+    """The least time of the multiplications of a sample, at the type that runs.
+
+    It asks less than `floor_of`: what a runtime made of a model does as many multiplications as the
+    model, and moves nobody knows how many bytes.
+
+    Args:
+        case: What is to be bounded.
+        found: The ceilings of its table.
+    """
+    if not case.macs:
+        return Absent("what a call does cannot be counted for this model")
+    for each in gemms(case, found):
+        if each.dtype == case.dtype:
+            return Floor(each.limb, each.name, scaled(each.seconds, case.macs))
+    return _no_ceiling(f"gemm of {case.dtype}", case)

@@ -32,6 +32,7 @@ from bench.refusal import Refusal, for_memory
 from bench.result import Result
 from bench.run import Settings, new_run, open_journal
 from bench.schedule import Schedule
+from bench.simulated_model import ORIGIN
 from bench.subject import Subject
 from bench.training import Trainings
 from bench.workload import JUDGED, Case, Variant
@@ -52,7 +53,11 @@ class CaseError(ValueError):
 
 @dataclass
 class Session:
-    """An open session. Make it with `start`; end it with `finish`."""
+    """An open session. Make it with `start`; end it with `finish`.
+
+    ``as_refusal`` says what refusal an error of a case stands for, if any: memory, unless told
+    otherwise.
+    """
 
     settings: Settings
     instruments: Instruments
@@ -61,6 +66,7 @@ class Session:
     _lock: BaseFileLock = field(repr=False)
     say: Callable[[str], None] = field(repr=False)
     launcher: Launcher | None = field(default=None, repr=False)
+    as_refusal: Callable[[Exception], Refusal | None] = field(default=for_memory, repr=False)
     trainings: Trainings = field(init=False, repr=False)
     _done: dict[str, tuple[CaseRecord, tuple[Window, ...]]] = field(default_factory=dict)
     _unfinished: dict[str, records.Attempt] = field(default_factory=dict)
@@ -220,7 +226,8 @@ class Session:
                 self._measure(subject, record, schedule, progress, served=case.id, start=start)
                 self._brief.discard(case.id)
             except Exception as error:
-                raise self._noted(case.id, error) from error
+                self._note(case.id, error)
+                raise
         self._measured.add(case.id)
         record, windows = self._done[case.id]
         return Result(self._row(record), windows)
@@ -252,7 +259,8 @@ class Session:
             try:
                 record = describe(variant, case, inputs, nodeid, self._judge, progress=progress)
             except Exception as error:
-                raise self._noted(case.id, error) from error
+                self._note(case.id, error)
+                raise
             self.writer.append(Begin(case.id, record.workload_version))
             self.writer.append(record)
             self._new = True
@@ -264,14 +272,19 @@ class Session:
         """Says in the journal why a case is missing, and what to do about it."""
         self.writer.append(Note(case, f"refused: {refusal}"))
 
-    def _noted(self, case: str, error: Exception) -> Exception:
-        """What to raise for an error of a case, after the journal has noted it."""
-        refusal = error if isinstance(error, Refusal) else for_memory(error)
+    def _note(self, case: str, error: Exception) -> None:
+        """Says in the journal what became of a case.
+
+        Raises:
+            Refusal: The error stands for one: of memory, or as the session was told.
+        """
+        refusal = error if isinstance(error, Refusal) else self.as_refusal(error)
         if refusal is None:
             self.writer.append(Note(case, f"{type(error).__name__}: {error}"))
-            return error
+            return
         self.refuse(case, refusal)
-        return refusal
+        if refusal is not error:
+            raise refusal from error
 
     def _has_control(self) -> bool:
         """Whether the session has an A/A control."""
@@ -319,15 +332,15 @@ class Session:
         for window in self.trainings.of(record.case, subject.variant.training, windows):
             self.writer.append(window)
             windows.append(window)
-        record = dataclasses.replace(record, memory_bytes=self._memory(start))
+        record = dataclasses.replace(record, memory_bytes=self._memory(record, start))
         self.writer.append(record)
         self._new = True
         self._done[record.case] = (record, tuple(windows))
 
-    def _memory(self, start: int | None) -> dict[str, int]:
+    def _memory(self, record: CaseRecord, start: int | None) -> dict[str, int]:
         """Most bytes that the case had in memory, and what was there before it; of a GPU too."""
         known = {"peak": memory.peak_bytes(), "before": start, **peak_cuda(self.settings.device)}
-        if self.settings.processes:  # they ran elsewhere
+        if self.settings.processes or record.runtime == ORIGIN:  # it ran elsewhere
             return {}
         return {name: value for name, value in known.items() if value is not None}
 
@@ -360,7 +373,11 @@ class Session:
         loop = other = subject.loop()
         if not subject.case.is_baseline:
             other = subject.baseline().loop()
-        sides = (Side("baseline", other, record.batch), Side(role, loop, record.batch))
+        calls = subject.variant.workload.least_calls
+        sides = (
+            Side("baseline", other, record.batch, calls),
+            Side(role, loop, record.batch, calls),
+        )
         yield from measure_case(record.case, sides, schedule, self.instruments, seed, done=done)
 
     def _begin(self, record: CaseRecord) -> list[Window]:

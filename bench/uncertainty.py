@@ -196,3 +196,21 @@ def ratio_budget(
     if shift > 0:
         components.append(Component(SPECIFICATION, shift / _RECTANGULAR))
     return Budget(middle, tuple(components), n)
+
+
+def quotient(one: Budget | None, other: Budget | None) -> Budget:
+    """The budget of the logarithm of a quotient of two ratios that are independent of each other.
+
+    Args:
+        one: The logarithm of the ratio above; None for a ratio that is 1 by its meaning.
+        other: That of the ratio below.
+
+    >>> one = Budget(math.log(0.2), (Component(SPREAD, 0.03, 5.0),), 6)
+    >>> other = Budget(math.log(0.5), (Component(SPREAD, 0.04, 5.0),), 6)
+    >>> round(quotient(one, other).ratio().value, 3), round(quotient(one, other).combined, 3)
+    (0.4, 0.05)
+    """
+    known = [budget for budget in (one, other) if budget]
+    value = (one.value if one else 0.0) - (other.value if other else 0.0)
+    components = tuple(component for budget in known for component in budget.components)
+    return Budget(value, components, min((budget.n for budget in known), default=0))

@@ -44,6 +44,10 @@ class Quality:
         return self.target is None or self.value >= self.target
 
 
+class NotComparableError(ValueError):
+    """What a model answers cannot be held against what is wanted: its quality is not known."""
+
+
 RANDOM = "random"
 """Stands for weights that are drawn from a seed."""
 
@@ -111,6 +115,8 @@ class Workload:
             as with random weights.
         note: What the reader of each of its rows should know, such as ``random weights``.
         calibration: Gives inputs for quantizers to look at, each as the model is called with it.
+        least_calls: Fewest calls of a block: five, or 1 for what does the work of many calls in
+            one, such as a program.
     """
 
     name: str
@@ -125,6 +131,7 @@ class Workload:
     seeded: bool = True
     note: str = ""
     calibration: Callable[[], Sequence[Any]] = field(default=tuple, compare=False, repr=False)
+    least_calls: int = 5
 
 
 @dataclass(frozen=True, slots=True)

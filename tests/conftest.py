@@ -3,6 +3,7 @@
 import gc
 import importlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,3 +68,20 @@ def project(pytester: pytest.Pytester, _loaded: None) -> pytest.Pytester:
 def results(project: pytest.Pytester) -> Path:
     """Where the project's journals go."""
     return project.path / "results"
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with one folder for each plug-in folder of ours, all of which are searched."""
+    before = set(sys.modules)
+    for name in ("meters", "workloads", "techniques", "runtimes", "report.sections"):
+        package = importlib.import_module(f"bench.{name}")
+        folder = tmp_path / "added" / name
+        folder.mkdir(parents=True)
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
+    yield tmp_path / "added"
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            parent, _, child = name.rpartition(".")
+            del sys.modules[name]
+            delattr(sys.modules[parent], child)

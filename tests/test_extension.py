@@ -4,32 +4,12 @@ The files are written into a folder that counts as part of ours while the test r
 had been added to the package.
 """
 
-import importlib
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bench.records import journals, read
-
-
-@pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with one folder for each plug-in folder of ours, all of which are searched."""
-    before = set(sys.modules)
-    for name in ("meters", "workloads", "techniques", "runtimes", "report.sections"):
-        package = importlib.import_module(f"bench.{name}")
-        folder = tmp_path / "added" / name
-        folder.mkdir(parents=True)
-        monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
-    yield tmp_path / "added"
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
-            parent, _, child = name.rpartition(".")
-            del sys.modules[name]
-            delattr(sys.modules[parent], child)
 
 
 def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:

@@ -92,8 +92,9 @@ def test_every_technique_gives_the_same_bits_twice_and_keeps_the_baseline(
     other = TECHNIQUES[name].target(dataclasses.replace(workload, name="again"), seed=1)
     for made in (one, other):
         assert made.technique == name
-        assert made.model is not workload.model
-        assert made.size_disk is not None
+        if made.request is None:  # else the runtime makes it
+            assert made.model is not workload.model
+            assert made.size_disk is not None
     pairs = zip(module(one).state_dict().values(), module(other).state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
     after = module(workload).state_dict()
@@ -108,7 +109,7 @@ def test_every_technique_compresses_a_model_without_training_or_says_that_it_can
     try:
         variant = TECHNIQUES[name].target(mine)
     except TypeError as error:
-        assert f"{name} cannot be applied to mine: its context is None" in str(error)  # noqa: PT017
+        assert f"{name} cannot be applied to mine: " in str(error)  # noqa: PT017
     else:
         assert logits(variant, torch.rand(3, 64)).shape == (3, 10)
 

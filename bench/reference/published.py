@@ -1,4 +1,4 @@
-"""Reads the published tables: 30 CSV files beside this one, each row a number of a paper.
+"""Reads the published tables: 31 CSV files beside this one, each row a number of a paper.
 
 A row says where it was read and how sure that is. Those of `Confidence.MEMORY` and
 `Confidence.NOT_FOUND` are shown, and nothing is ever asserted of them.

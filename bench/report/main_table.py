@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from bench.compare import Row, Table
 from bench.quantities import Absent, Quantity
-from bench.report import blocks, findings, text
-from bench.statistics import Interval
+from bench.report import best_runtime, blocks, findings, pareto, text
+from bench.report.winners import is_measured, winners
+from bench.statistics import Interval, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +46,71 @@ def main_table(table: Table) -> str:
     notes = Footnotes()
     parts = []
     for name, rows in findings.workloads(table):
-        winners = [findings.best(group) for _, group in findings.settings(rows)]
-        columns = _columns(table, rows, notes)
+        best = [row for _, group in findings.settings(rows) for row in winners(group)]
+        columns, crossed = _columns(table, rows, notes), best_runtime.crosses(rows)
         kinds = any(column.header == "kind" for column in columns)
-        lines = [_cells(columns, row, bold=row in winners) for row in rows]
-        grid = blocks.table([column.header for column in columns], lines, last=2 if kinds else 1)
+        bold = _BOLD_BY_TIME if crossed and not is_measured(rows) else _BOLD
+        lines = [_cells(columns, row, bold if row in best else ()) for row in rows]
+        grid = blocks.table(
+            [column.header for column in columns],
+            lines,
+            left=3 if crossed else 1,
+            last=2 if kinds else 1,
+        )
         parts.append(f"{_caption(name, rows)}\n\n{grid}")
-    return "\n\n".join((*parts, *notes.lines()))
+    legend = [_LEGEND] if best_runtime.crosses(table.rows) else []
+    return "\n\n".join((*legend, *parts, *notes.lines()))
 
 
-def _cells(columns: Sequence[Column], row: Row, *, bold: bool) -> list[str]:
-    """The cells of a row; what makes it best is bold: its name, its energy, its verdict."""
+_LEGEND = (
+    "Where a model runs in several runtimes: **bold** is the best within the quality budget, and"
+    " the best that is not smaller than the model as shipped; ● is on the Pareto front of quality"
+    " against cost over all runtimes, ○ is on it and breaks quality; *÷ best fp32* is beside the"
+    " best float32 runtime of the same model."
+)
+_BOLD = ("variant", "runtime", "energy", "verdict")
+_BOLD_BY_TIME = ("variant", "runtime", "time", "verdict")
+
+
+def _cells(columns: Sequence[Column], row: Row, bold: tuple[str, ...]) -> list[str]:
+    """The cells of a row; what makes it best is bold: its name, its cost, its verdict."""
     cells = [column.cell(row) for column in columns]
-    if bold:
-        for index, column in enumerate(columns):
-            if column.header.startswith(("variant", "energy", "verdict")):
-                cells[index] = f"**{cells[index]}**"
+    for index, column in enumerate(columns):
+        if column.header.startswith(bold):
+            cells[index] = f"**{cells[index]}**"
     return cells
 
 
 def _caption(name: str, rows: Sequence[Row]) -> str:
     """The workload, and the quality that counts for it."""
+    held = _held_against(rows)
     quality = next((row.case.quality for row in rows if row.case.quality), None)
     if quality is None:
-        return f"**{text.escape(name)}** · quality not judged"
+        return f"**{text.escape(name)}** · quality not judged{held}"
     share = findings.is_share(next(row for row in rows if row.case.quality))
     target = quality.get("target")
     wanted = "no target" if target is None else f"target ≥ {_level(target, share=share)}"
     count = f", n = {text.fixed(quality['n'], 0)}" if quality.get("n") else ""
     seeds = quality.get("seeds", ())
     over = f", mean of {len(seeds)} seeds ± 95 %" if seeds else ""
-    return f"**{text.escape(name)}** · {text.escape(quality['metric'])} ({wanted}{count}{over})"
+    metric = text.escape(quality["metric"])
+    return f"**{text.escape(name)}** · {metric} ({wanted}{count}{over}){held}"
+
+
+def _held_against(rows: Sequence[Row]) -> str:
+    """What rows of several runtimes are held against."""
+    if not best_runtime.crosses(rows):
+        return ""
+    energy = is_measured(rows)
+    found = []
+    for (_, batch), group in findings.settings(rows):
+        first = next((row for row in group if isinstance(row.energy, Quantity)), group[0])
+        best = best_runtime.best_fp32(first, group, energy=energy)
+        at = text.ratio(best.log.ratio()) if best.log else "1"
+        found.append(f"{text.escape(best.runtime)} at batch {batch} ({at} of the baseline)")
+    baseline = text.escape(best_runtime.best_fp32(rows[0], (), energy=energy).runtime)
+    what = "energy" if energy else "time"
+    return f"<br>Baseline: {baseline}. Best float32 runtime by {what}: {'; '.join(found)}."
 
 
 def _level(value: float, *, share: bool) -> str:
@@ -87,18 +122,51 @@ def _columns(table: Table, rows: Sequence[Row], notes: Footnotes) -> list[Column
     unit = text.escape(rows[0].case.unit or "sample")
     measured = any(isinstance(row.energy, Quantity) for row in rows)
     return [
-        Column("variant", lambda row: text.escape(findings.label(row, table.rows))),
+        *_names(table, rows),
         *_quality(rows),
         Column("batch", lambda row: str(row.case.batch)),
         *_time(rows, unit),
         *_energy(table, rows, unit, notes),
         *_modelled(rows, unit),
         Column("time ÷ baseline [95 %]", lambda row: _ratio(row, energy=False)),
+        *_beside_best(rows, energy=False),
         *(_power(rows, notes) if measured else []),
         Column("on disk", lambda row: text.size(row.case.size_bytes.get("disk"))),
         *([Column("kind", _kind)] if measured else []),
         Column("verdict", findings.words),
     ]
+
+
+def _names(table: Table, rows: Sequence[Row]) -> list[Column]:
+    """What a row is; where a workload runs in several runtimes, in which, and at which type."""
+    if not best_runtime.crosses(rows):
+        return [Column("variant", lambda row: text.escape(findings.label(row, table.rows)))]
+    front = {case for _, group in findings.settings(rows) for case in pareto.on_front(table, group)}
+
+    def name(row: Row) -> str:
+        holds = row.time_verdict is not Verdict.BREAKS_QUALITY
+        mark = (" ●" if holds else " ○") if row.case.case in front else ""
+        return f"{text.escape(row.case.label)}{mark}"
+
+    return [
+        Column("variant", name),
+        Column("runtime", lambda row: text.escape(row.case.runtime)),
+        Column("runs in", lambda row: text.escape(best_runtime.runs_in(row.case)) or "—"),
+    ]
+
+
+def _beside_best(rows: Sequence[Row], *, energy: bool) -> list[Column]:
+    """The ratio to the best float32 runtime, where there are several runtimes."""
+    if not best_runtime.crosses(rows):
+        return []
+
+    def cell(row: Row) -> str:
+        if best_runtime.best_fp32(row, rows, energy=energy).case == row.case.case:
+            return "1"
+        found = best_runtime.beside_best(row, rows, energy=energy)
+        return text.ratio(found) if found else "—"
+
+    return [Column(f"{'energy' if energy else 'time'} ÷ best fp32 [95 %]", cell)]
 
 
 def _quality(rows: Sequence[Row]) -> list[Column]:
@@ -173,6 +241,7 @@ def _energy(table: Table, rows: Sequence[Row], unit: str, notes: Footnotes) -> l
         columns.append(Column(f"*estimate, {per}*", estimate))
     if found:
         columns.append(Column("energy ÷ baseline [95 %]", lambda row: _ratio(row, energy=True)))
+        columns += _beside_best(rows, energy=True)
     return columns
 
 

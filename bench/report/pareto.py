@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from bench.compare import Row, Table
 from bench.quantities import Quantity
 from bench.report import findings
+from bench.workload import BASELINE
 
 _Z = 1.959964  # two-sided 95 % quantile of the normal distribution
+_OTHER_RUNTIME = "as shipped, another runtime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Point:
 
     Args:
         label: Variant as the table names it.
-        level: Its level alone, or the technique where it has none: what stands beside the point.
+        level: Its level alone, or the label where it has none: what stands beside the point.
         technique: What decides its marker.
         x: Cost: J/sample, or time ÷ baseline.
         low: Lower end of the cost's 95 % interval.
@@ -107,10 +109,11 @@ def _point(table: Table, row: Row, *, energy: bool) -> Point | None:
     elif findings.is_share(row) and row.case.quality.get("n"):
         bounds = wilson(value, row.case.quality["n"])
     label = findings.short_label(row, table.rows)
+    shipped = row.case.technique == BASELINE and not row.is_baseline
     return Point(
         label,
-        label.partition("@")[2] or row.case.technique,
-        row.case.technique,
+        label.partition("@")[2] or label,
+        _OTHER_RUNTIME if shipped else row.case.technique,
         *cost,
         value,
         *bounds,
@@ -158,3 +161,17 @@ def front(points: Sequence[Point]) -> tuple[Point, ...]:
         if not kept or point.quality > kept[-1].quality:
             kept.append(point)
     return tuple(kept)
+
+
+def on_front(table: Table, rows: Sequence[Row]) -> frozenset[str]:
+    """The cases of one workload and batch, in all runtimes, that no other beats in both."""
+    energy = findings.is_measured(table)
+    found = {
+        row.case.case: point
+        for row in rows
+        if row.case.quality
+        and row.case.quality["value"] is not None
+        and (point := _point(table, row, energy=energy))
+    }
+    best = front(tuple(found.values()))
+    return frozenset(case for case, point in found.items() if point in best)

@@ -9,6 +9,7 @@ from typing import Any
 from bench.compare import Row, Table, compare
 from bench.quantities import Absent, Quantity
 from bench.records import read
+from bench.report.best_runtime import beside_best, crosses, family
 from bench.report.figures import svg
 from bench.report.markdown import GridFactor, Report, page
 from bench.report.sweep_figure import svg as sweep_svg
@@ -79,7 +80,7 @@ def csv(tables: Sequence[Table]) -> str:
         {**_case(table, row), **each}
         for table in tables
         for row in table.rows
-        for each in _quantities(row)
+        for each in _quantities(row, table.rows)
     ]
     return str(pd.DataFrame(records).to_csv(index=False, lineterminator="\n"))
 
@@ -103,7 +104,7 @@ def _case(table: Table, row: Row) -> dict[str, Any]:
     }
 
 
-def _quantities(row: Row) -> list[dict[str, Any]]:
+def _quantities(row: Row, rows: Sequence[Row]) -> list[dict[str, Any]]:
     found = {
         "energy": row.energy,
         "energy_net": row.net,
@@ -117,13 +118,27 @@ def _quantities(row: Row) -> list[dict[str, Any]]:
         "quality": row.quality or (row.case.quality["value"] if row.case.quality else None),
         "quality_change": row.quality_change_interval or row.quality_change,
         "size_disk": row.case.size_bytes.get("disk"),
+        **_beside_best(row, rows),
+        "memory_peak": row.case.memory_bytes.get("peak"),
+        "memory_cuda": row.case.memory_bytes.get("cuda"),
     }
-    units = {"throughput": "sample/s", "latency_p50": "s", "latency_p99": "s", "size_disk": "byte"}
+    units = {"throughput": "sample/s", "latency_p50": "s", "latency_p99": "s"}
+    units |= dict.fromkeys(("size_disk", "memory_peak", "memory_cuda"), "byte")
     return [
         {"quantity": name, **_value(value, units.get(name, "1"))}
         for name, value in found.items()
         if value is not None
     ]
+
+
+def _beside_best(row: Row, rows: Sequence[Row]) -> dict[str, Interval | None]:
+    """What it costs beside the best float32 runtime, where there are several runtimes."""
+    if not crosses(family(row, rows)):
+        return {}
+    return {
+        f"{'energy' if energy else 'time'}_ratio_best_fp32": beside_best(row, rows, energy=energy)
+        for energy in (True, False)
+    }
 
 
 def _value(value: Quantity | Absent | Interval | float, unit: str) -> dict[str, Any]:

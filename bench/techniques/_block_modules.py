@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.techniques._csr_modules import bias_of
+from bench.techniques._csr_modules import MATRIX, bias_of, by_rows
 from bench.weight_form import WeightForm
 
 
 class BlockSparseLinear(nn.Module):
-    """A linear layer (n, in) to (n, out) whose weight is in BSR form, indices int32.
+    """A linear layer (…, in) to (…, out) whose weight is in BSR form, indices int32.
 
     Args:
         linear: The layer as it was.
@@ -73,6 +73,8 @@ class BlockSparseLinear(nn.Module):
         return self
 
     def forward(self, inputs: Tensor) -> Tensor:
+        if inputs.dim() > MATRIX:
+            return by_rows(self.forward, inputs)
         if self.missing:
             inputs = functional.pad(inputs, (0, self.missing))
         if inputs.shape[0] == 1:

@@ -8,8 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench.refusal import Unfit
+
 NOTE = "sparse CSR kernels (fp32 values, int32 indices)"
 CONVOLUTION_NOTE = "; convolutions sparse at batch 1, dense kernels with zeros above"
+MATRIX = 2
+"""Dimensions of what sparse products take."""
 
 
 class SparseLinear(nn.Module):
@@ -28,6 +32,8 @@ class SparseLinear(nn.Module):
         self.register_buffer("bias", bias_of(linear))
 
     def forward(self, inputs: Tensor) -> Tensor:
+        if inputs.dim() > MATRIX:
+            return by_rows(self.forward, inputs)
         if inputs.shape[0] == 1:
             return torch.addmv(self.bias, self.weight, inputs[0])[None]  # (1, out)
         return torch.addmm(self.bias[:, None], self.weight, inputs.T).T  # (n, out)
@@ -46,9 +52,9 @@ class PatchConv2d(nn.Module):
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
         if convolution.groups != 1 or isinstance(convolution.padding, str):
-            raise TypeError(
-                f"cannot make {convolution} sparse, wanted one group and padding in pixels; "
-                "use form='mask'"
+            raise Unfit(
+                f"cannot make {convolution} sparse, wanted one group and padding in pixels",
+                "use form='mask'",
             )
         self.kernel_size, self.stride = convolution.kernel_size, convolution.stride
         self.padding, self.dilation = convolution.padding, convolution.dilation
@@ -87,6 +93,12 @@ class SparseConv2d(PatchConv2d):
 
     def _maps(self, patches: Tensor) -> Tensor:
         return torch.addmm(self.bias[:, None], self.weight, patches)
+
+
+def by_rows(forward: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    """What the *forward* of a layer of (n, in) to (n, out) makes of inputs (…, in): (…, out)."""
+    found = forward(inputs.flatten(0, -2))  # (all rows, out)
+    return found.view(*inputs.shape[:-1], found.shape[-1])
 
 
 def csr(weight: Tensor) -> Tensor:

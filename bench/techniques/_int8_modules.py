@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from bench.refusal import Refusal, Unfit
+
 WEIGHT_MAX = 127
 ACTIVATION_MAX = 255
 
@@ -124,8 +126,8 @@ class Int8Conv2d(_Int8Layer):
     ) -> None:
         super().__init__(convolution, source, result, relu=relu)
         if isinstance(convolution.padding, str) or convolution.padding_mode != "zeros":
-            raise TypeError(
-                f"cannot quantize {convolution}, wanted padding in pixels, with zeros; replace it"
+            raise Unfit(
+                f"cannot quantize {convolution}, wanted padding in pixels, with zeros", "replace it"
             )
         self.kernel_size, self.stride = convolution.kernel_size, convolution.stride
         self.padding, self.dilation = convolution.padding, convolution.dilation
@@ -182,14 +184,14 @@ def quantizable(model: object) -> nn.Sequential:
         RuntimeError: This torch has no int8 kernels of oneDNN.
     """
     if not hasattr(torch.ops.onednn, "qlinear_pointwise"):
-        raise RuntimeError(
-            f"torch {torch.__version__} has no operator onednn::qlinear_pointwise, wanted for "
-            "int8; run on an x86 CPU with a torch that is built with oneDNN"
+        raise Refusal(
+            f"torch {torch.__version__} has no operator onednn::qlinear_pointwise, wanted for int8",
+            "run on an x86 CPU with a torch that is built with oneDNN",
         )
     if not isinstance(model, nn.Sequential):
-        raise TypeError(
-            f"cannot quantize {type(model).__name__}, wanted an nn.Sequential; write the model as "
-            "one, or quantize it yourself and measure it against its baseline"
+        raise Unfit(
+            f"cannot quantize {type(model).__name__}, wanted an nn.Sequential",
+            "write the model as one, or quantize it yourself and measure it against its baseline",
         )
     return model
 
@@ -203,8 +205,8 @@ def _int8_layers(layers: list[nn.Module], values: Tensor) -> Iterator[nn.Module]
         if isinstance(layer, nn.Linear | nn.Conv2d):
             last = index == len(layers) - 1
             if not last and not isinstance(layers[index + 1], nn.ReLU):
-                raise TypeError(
-                    f"cannot quantize {layer} at {index}, wanted nn.ReLU after it; add it"
+                raise Unfit(
+                    f"cannot quantize {layer} at {index}, wanted nn.ReLU after it", "add it"
                 )
             result = None if last else Scale.of(0.0, float(values.max()))
             kind = Int8Linear if isinstance(layer, nn.Linear) else Int8Conv2d
@@ -213,7 +215,8 @@ def _int8_layers(layers: list[nn.Module], values: Tensor) -> Iterator[nn.Module]
         elif isinstance(layer, PASSED_ON):
             yield layer
         elif not isinstance(layer, nn.ReLU):
-            raise TypeError(
+            raise Unfit(
                 f"cannot quantize {layer} at {index}, wanted linear, convolutional, ReLU, "
-                "max-pooling or flatten layers; quantize this model yourself"
+                "max-pooling or flatten layers",
+                "quantize this model yourself",
             )

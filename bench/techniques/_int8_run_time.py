@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from bench.refusal import Unfit
 from bench.techniques._int8_modules import (
     ACTIVATION_MAX,
     PASSED_ON,
@@ -52,9 +53,10 @@ def _layers(layers: list[nn.Module]) -> Iterator[nn.Module]:
         elif isinstance(layer, PASSED_ON):
             yield layer
         elif not isinstance(layer, nn.ReLU):
-            raise TypeError(
+            raise Unfit(
                 f"cannot quantize {layer} at {index}, wanted linear, convolutional, ReLU, "
-                "max-pooling or flatten layers; quantize this model yourself"
+                "max-pooling or flatten layers",
+                "quantize this model yourself",
             )
         elif not index or not isinstance(layers[index - 1], nn.Linear | nn.Conv2d):
             yield layer

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from torch import nn
 
+from bench.refusal import Unfit
 from bench.workload import Workload
 
 
@@ -20,10 +21,10 @@ def with_layers(
     if not isinstance(model, nn.Module) or not any(
         isinstance(module, nn.Linear) for module in model.modules()
     ):
-        raise TypeError(
+        raise Unfit(
             f"{technique} cannot be applied to {workload.name}: its model is a "
-            f"{type(model).__name__}, wanted a torch module with linear layers; compress the model "
-            "yourself and measure it against its baseline"
+            f"{type(model).__name__}, wanted a torch module with linear layers",
+            "compress the model yourself and measure it against its baseline",
         )
     if isinstance(model, nn.Linear):
         return form(copy.deepcopy(model)).eval()

@@ -2,11 +2,11 @@
 
 from torch import Tensor, nn
 
-from bench.techniques._csr_modules import bias_of
+from bench.techniques._csr_modules import MATRIX, bias_of, by_rows
 
 
 class NarrowLinear(nn.Module):
-    """A smaller dense layer between some of the inputs and some outputs: (n, in) to (n, out).
+    """A smaller dense layer between some of the inputs and some outputs: (…, in) to (…, out).
 
     Args:
         linear: The layer as it was.
@@ -29,6 +29,8 @@ class NarrowLinear(nn.Module):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
+        if inputs.dim() > MATRIX:
+            return by_rows(self.forward, inputs)
         found = self.kept(inputs.index_select(1, self.inputs))  # (n, kept outputs)
         return self.bias.repeat(len(inputs), 1).index_add_(1, self.outputs, found)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.model_facts import disk_bytes
+from bench.refusal import Unfit
 from bench.techniques._trainable import Trainable
 from bench.workload import Level, Variant, Workload, level
 
@@ -96,10 +97,10 @@ def model_copy(workload: Workload, technique: str) -> "nn.Module":
 
     model = workload.model
     if not isinstance(model, nn.Module) or not prunable(model):
-        raise TypeError(
+        raise Unfit(
             f"{technique} cannot be applied to {workload.name}: its model is "
-            f"{type(model).__name__}, wanted a torch module with weights of two or more dimensions;"
-            " give the workload such a model"
+            f"{type(model).__name__}, wanted a torch module with weights of two or more dimensions",
+            "give the workload such a model",
         )
     return copy.deepcopy(model)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+from bench.refusal import Unfit
 from bench.workload import Workload
 
 
@@ -34,11 +35,11 @@ def trainable(workload: Workload, technique: str) -> Trainable:
         TypeError: It has none that can be trained with.
     """
     if not isinstance(workload.context, Trainable):
-        raise TypeError(
+        raise Unfit(
             f"{technique} cannot be applied to {workload.name}: its context is "
-            f"{type(workload.context).__name__}, wanted training data and a training function; "
+            f"{type(workload.context).__name__}, wanted training data and a training function",
             "give the workload such a context (bench.techniques._trainable.Trainable), or compress "
-            "the model yourself and measure it against its baseline"
+            "the model yourself and measure it against its baseline",
         )
     return workload.context
 
@@ -57,9 +58,10 @@ def calibrated(workload: Workload, technique: str) -> Calibrated:
         TypeError: It has no training inputs.
     """
     if not isinstance(workload.context, Calibrated):
-        raise TypeError(
+        raise Unfit(
             f"{technique} cannot be applied to {workload.name}: its context is "
-            f"{type(workload.context).__name__}, wanted one with train_inputs; give the workload "
-            "such a context, or compress the model yourself and measure it against its baseline"
+            f"{type(workload.context).__name__}, wanted one with train_inputs",
+            "give the workload such a context, or compress the model yourself and measure it "
+            "against its baseline",
         )
     return workload.context

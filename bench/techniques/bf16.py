@@ -4,6 +4,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from bench.model_facts import disk_bytes
+from bench.refusal import Unfit
 from bench.workload import Variant, Workload, level
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ def apply(workload: Workload, *, seed: int = 0) -> Variant:  # noqa: ARG001 - no
     from torch import nn
 
     if not isinstance(workload.model, nn.Module):
-        raise TypeError(
+        raise Unfit(
             f"bf16 cannot be applied to {workload.name}: its model is a "
-            f"{type(workload.model).__name__}, wanted a torch module; cast it yourself and measure "
-            "it against its baseline"
+            f"{type(workload.model).__name__}, wanted a torch module",
+            "cast it yourself and measure it against its baseline",
         )
     model = in_bf16(workload.model)
     note = "weights and activations bfloat16, torch's kernels"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench.refusal import Unfit
 from bench.stages import stage
 from bench.techniques import _pruning
 from bench.techniques._trainable import Trainable, trainable
@@ -73,9 +74,10 @@ def apply(
 
         model = _pruning.model_copy(workload, NAME)
         if len(_local_fit.layers_of(model)) < len(_pruning.prunable(model)):
-            raise TypeError(
+            raise Unfit(
                 f"{NAME} cannot be applied to {workload.name}: a weight is in a layer neither "
-                "linear nor a convolution of one group, wanted only those; use magnitude_pruning"
+                "linear nor a convolution of one group, wanted only those",
+                "use magnitude_pruning",
             )
         cuts = _Cuts(model, workload.inputs(1), *_images(context, seed))
         plan = _pruning.steps(density, retrain, context.epochs)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from bench.refusal import Unfit
 from bench.stages import stage
 from bench.techniques import _pruning
 from bench.techniques._trainable import trainable
@@ -59,9 +60,10 @@ def apply(
             curvature = hessian_diagonal(model, context.train_inputs)
             weights = _pruning.prunable(model)
             if any(weight not in curvature for weight in weights):
-                raise TypeError(
+                raise Unfit(
                     f"{NAME} cannot be applied to {workload.name}: a weight is in a layer neither "
-                    "linear nor convolutional, wanted only those; use magnitude_pruning"
+                    "linear nor convolutional, wanted only those",
+                    "use magnitude_pruning",
                 )
             saliencies = [curvature[weight] * weight.detach() ** 2 / 2 for weight in weights]
             _pruning.keep_highest(weights, saliencies, share)

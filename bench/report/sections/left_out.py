@@ -5,6 +5,7 @@ from collections import Counter
 from bench.records import Journal
 from bench.report import blocks, findings, text
 from bench.report.markdown import Report
+from bench.report.sections.refused import is_refusal
 
 ORDER = 85
 
@@ -29,6 +30,7 @@ def _lines(journal: Journal) -> list[str]:
     notes = [
         f"{text.code(note.case) + ': ' if note.case else ''}{text.escape(note.text)}"
         for note in journal.notes
+        if not is_refusal(note)
     ]
     if journal.end is None:
         notes.append("The session was cut off: the journal has no end record.")

@@ -6,6 +6,7 @@ from typing import Any
 from bench.compare import Table
 from bench.quantities import Absent
 from bench.report import blocks, findings, text
+from bench.report.best_runtime import crosses
 from bench.report.markdown import Report
 from bench.schedule import PAIRS_PER_PROCESS
 
@@ -89,6 +90,17 @@ def _averaged(table: Table) -> str:
     )
 
 
+def _beside_best(table: Table) -> str:
+    """How the ratios to the best float32 runtime are made, where there are any."""
+    if not crosses(table.rows):
+        return ""
+    return (
+        " A ratio to the best float32 runtime is the quotient of two such ratios to the same"
+        " baseline; their pairs were measured at different times, and their uncertainties are"
+        " combined as independent."
+    )
+
+
 def _protocol(table: Table) -> str:
     run = table.journal.run
     cases = {row.case.case for row in table.rows}
@@ -104,4 +116,5 @@ def _protocol(table: Table) -> str:
         f" {_warm_up(run.settings)}.{_stop(run.settings)}"
         f" {_averaged(table).format(what=what, bound=bound)} A ratio whose interval lies within"
         f" 1/{edge} to {edge} is called no gain, one whose interval lies beyond it saves or costs."
+        f"{_beside_best(table)}"
     )

@@ -108,10 +108,10 @@ def _layer_cell(published: PublishedRatio | None, what: str, ours: Interval | No
     value = None if published is None else getattr(published, what)
     if published is None or value is None:
         return "—"
-    return grey(f"{text.significant(value, 2)}, {_sign(value, ours)}", published.confidence)
+    return grey(f"{text.significant(value, 2)}, {sign(value, ours)}", published.confidence)
 
 
-def _sign(published: float, ours: Interval | None) -> str:
+def sign(published: float, ours: Interval | None) -> str:
     """Whether both sides pay or both cost; ours says neither while its interval holds 1."""
     if ours is None or ours.low <= 1 <= ours.high:
         return "ours unresolved"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bench.compare import Row, Table
 from bench.report import findings, text
+from bench.report.best_runtime import beside_best, best_fp32, crosses, family
 from bench.report.blocks import sentence_list
 from bench.report.main_table import half_of
 from bench.report.markdown import Report
@@ -85,7 +86,20 @@ def _best(name: str, rows: Sequence[Row], *, energy: bool) -> str:
     return (
         f"{text.code(findings.label(row, rows))} {verb} {value}× the {noun} of the"
         f" {text.escape(name)} baseline{batch} (95 % CI {low}–{high}{_change(row)})"
+        f"{_beside_best(row, rows, noun, energy=energy)}"
     )
+
+
+def _beside_best(row: Row, rows: Sequence[Row], noun: str, *, energy: bool) -> str:
+    """What the row costs beside the best float32 runtime, as the end of a sentence."""
+    if not crosses(family(row, rows)):
+        return ""
+    found = beside_best(row, rows, energy=energy)
+    if found is None:  # there is no other
+        return ", and is its best float32 runtime"
+    times = text.fixed(found.value, text.ratio_decimals(found))
+    runtime = text.escape(best_fp32(row, rows, energy=energy).runtime)
+    return f", and {times}× the {noun} of its best float32 runtime, {runtime}"
 
 
 def _change(row: Row) -> str:
