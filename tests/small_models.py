@@ -43,7 +43,8 @@ class Encoder(nn.Module):
         samples, length, _ = states.shape
         parts = self.mix(states).view(samples, length, 3, 2, 16).permute(2, 0, 3, 1, 4)
         real = mask.bool()[:, None, None, :]
-        seen = nn.functional.scaled_dot_product_attention(*parts, attn_mask=real)
+        query, key, value = parts
+        seen = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=real)
         states = self.norm(states + self.out(seen.transpose(1, 2).reshape(samples, length, 32)))
         states = states + self.narrow(nn.functional.gelu(self.wide(states)))
         weight = mask[..., None].float()

@@ -8,7 +8,7 @@ import torch
 
 from bench.onnx_file import OnnxFile, OnnxInput
 from bench.refusal import Refusal
-from bench.runtimes import onnxruntime as runtime
+from bench.runtimes import onnxruntime, openvino
 from bench.techniques._precision import requested
 from bench.workload import Variant, Workload, baseline_of
 
@@ -51,9 +51,14 @@ def test_a_file_answers_when_it_is_called(tmp_path: Path, weights: str) -> None:
     torch.testing.assert_close(file(values), 2 * values)
 
 
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("batch", ["n", 1, 2])
-def test_a_file_of_any_batch_runs_for_any_batch(tmp_path: Path, batch: "int | str") -> None:
-    made = runtime.lower(shipped(doubling(tmp_path, batch)), torch.rand(2, 4), device="cpu")
+def test_a_file_of_any_batch_runs_for_any_batch(
+    tmp_path: Path, batch: "int | str", runtime: str
+) -> None:
+    pytest.importorskip(runtime)
+    lower = {"onnxruntime": onnxruntime, "openvino": openvino}[runtime].lower
+    made = lower(shipped(doubling(tmp_path, batch)), torch.rand(2, 4), device="cpu")
     values = torch.rand(5, 4)
 
     torch.testing.assert_close(made.model(values), 2 * values)
@@ -63,7 +68,7 @@ def test_a_file_of_any_batch_runs_for_any_batch(tmp_path: Path, batch: "int | st
 
 def test_a_file_is_quantized_as_a_module_is(tmp_path: Path) -> None:
     variant = requested(shipped(doubling(tmp_path)), "int8")
-    made = runtime.lower(variant, torch.rand(2, 4), device="cpu")
+    made = onnxruntime.lower(variant, torch.rand(2, 4), device="cpu")
     values = torch.rand(2, 4)
 
     torch.testing.assert_close(made.model(values), 2 * values, rtol=0, atol=0.02)
@@ -73,7 +78,7 @@ def test_a_file_is_quantized_as_a_module_is(tmp_path: Path) -> None:
 
 def test_inputs_of_another_shape_are_refused_with_both(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"doubling\.onnx takes values nx4; found 2x5; give inputs"):
-        runtime.lower(shipped(doubling(tmp_path)), torch.rand(2, 5), device="cpu")
+        onnxruntime.lower(shipped(doubling(tmp_path)), torch.rand(2, 5), device="cpu")
 
 
 @pytest.mark.parametrize(

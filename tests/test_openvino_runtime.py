@@ -125,11 +125,12 @@ def test_files_hold_float32_whole_and_int8_in_a_quarter() -> None:
 
 
 def test_a_module_that_changed_is_converted_again() -> None:
-    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten()).eval()
+    layer = nn.Conv2d(3, 4, 3)
+    module = nn.Sequential(layer, nn.Flatten()).eval()
     shipped = baseline_of(Workload("changing", module, small_models.images))
     before = lowered(shipped).model(small_models.images(2))
     with torch.no_grad():
-        module[0].weight.mul_(2)
+        layer.weight.mul_(2)
     after = lowered(shipped)
 
     found, expected = answers(after, 2)

@@ -62,7 +62,7 @@ def _quantized(model: Any, items: list[dict[str, Any]]) -> Any:  # noqa: ANN401 
 
 
 def _for_transformers() -> dict[str, Any]:
-    """nncf's own ways for them: smoothed activations, and attention kept as it is."""
+    """The quantizer's own ways for them: smoothed activations, and attention kept as it is."""
     import nncf
 
     return {"model_type": nncf.ModelType.TRANSFORMER}

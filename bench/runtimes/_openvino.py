@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.refusal import Refusal
 from bench.runtimes._batches import AnyBatch
 from bench.runtimes._onnx import fallback, in_one_line, most
-from bench.runtimes._openvino_model import converted, ov
+from bench.runtimes._openvino_model import converted, openvino
 from bench.workload import Lowered, Variant
 
 NAME = "openvino"
@@ -38,7 +38,7 @@ class Compiled:
         """The answer, in the shape that the model gives it: a fresh tensor."""
         for index, each in enumerate(inputs):
             values = each.contiguous().numpy()  # itself if it is contiguous already
-            self.request.set_input_tensor(index, ov.Tensor(values, shared_memory=True))
+            self.request.set_input_tensor(index, openvino.Tensor(values, shared_memory=True))
         self.request.infer()
         return torch.from_numpy(self.request.get_output_tensor(0).data.copy())
 
@@ -86,7 +86,7 @@ def _compiled(model: Any, hint: str, threads: int) -> Any:  # noqa: ANN401 - of 
         "PERFORMANCE_HINT": "LATENCY",
     }
     try:
-        return ov.Core().compile_model(model, "CPU", wanted)
+        return openvino.Core().compile_model(model, "CPU", wanted)
     except Exception as error:
         raise Refusal(
             f"openvino does not compile the model: {in_one_line(error)}", "choose another runtime"
@@ -149,5 +149,5 @@ def _told(node: Any, what: str) -> str:  # noqa: ANN401 - of openvino
 def stored(model: Any) -> int:  # noqa: ANN401 - of openvino
     """Bytes of the two files of a model, its float weights as they are."""
     with tempfile.TemporaryDirectory() as folder:
-        ov.save_model(model, Path(folder) / "model.xml", compress_to_fp16=False)
+        openvino.save_model(model, Path(folder) / "model.xml", compress_to_fp16=False)
         return sum(file.stat().st_size for file in Path(folder).iterdir())

@@ -14,11 +14,13 @@ from torch import Tensor, nn
 # that they do so by cannot be imported.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
-import openvino as ov  # noqa: E402 - after the line above
+import openvino  # noqa: E402 - after the line above
 
 from bench.onnx_export import silence  # noqa: E402
 from bench.refusal import Refusal  # noqa: E402
 from bench.runtimes._onnx import as_onnx, in_one_line  # noqa: E402
+
+__all__ = ["Conversion", "check_sum", "converted", "openvino"]
 
 EXAMPLE = 2
 """Samples that a module is exported with: with one, torch would fix the batch to one."""
@@ -70,7 +72,7 @@ def converted(model: Any, inputs: tuple[Tensor, ...]) -> Conversion:  # noqa: AN
     """A torch module or a user's file as a model of OpenVINO.
 
     Args:
-        model: It is not changed.
+        model: It is set to evaluation, and not changed otherwise.
         inputs: What it is called with.
 
     Raises:
@@ -116,7 +118,7 @@ def _exported(model: nn.Module, inputs: tuple[Tensor, ...], *, free: bool) -> An
     dims = tuple({0: torch.export.Dim.AUTO} for _ in inputs) if free else None
     with silence(), torch.no_grad():
         program = torch.export.export(model.eval(), inputs, dynamic_shapes=_for(model, dims))
-        return ov.convert_model(program)
+        return openvino.convert_model(program)
 
 
 def _for(model: nn.Module, dims: tuple[dict[int, Any], ...] | None) -> Any:  # noqa: ANN401
@@ -131,7 +133,7 @@ def _for(model: nn.Module, dims: tuple[dict[int, Any], ...] | None) -> Any:  # n
 def _from_onnx(model: Any, inputs: tuple[Tensor, ...]) -> Conversion:  # noqa: ANN401 - any callable
     exported = as_onnx(model, inputs, "openvino")
     try:
-        return Conversion(ov.Core().read_model(exported.SerializeToString()))
+        return Conversion(openvino.Core().read_model(exported.SerializeToString()))
     except Exception as error:
         raise Refusal(
             f"openvino does not read the model: {in_one_line(error)}",
