@@ -95,23 +95,13 @@ def test_a_net_without_convolutions_is_quantized_dynamically_without_calibration
     assert encoder_int8.note == "dynamic int8 of matrices"
 
 
-def test_a_file_of_int8_is_smaller_than_one_of_float32() -> None:
-    class Wide(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = nn.Linear(256, 256)
+def test_a_file_of_int8_is_smaller_than_one_of_float32(net: Variant, net_int8: Variant) -> None:
+    weights = sum(each.numel() for each in net.workload.model.parameters())  # type: ignore[attr-defined]
 
-        def forward(self, values: Tensor) -> Tensor:
-            out: Tensor = self.layer(values)
-            return out
-
-    shipped = baseline_of(Workload("wide", Wide().eval(), lambda n: torch.rand(n, 256)))
-    float32, int8 = lowered(shipped).size_disk, lowered(requested(shipped, "int8")).size_disk
-
-    assert float32 is not None
-    assert int8 is not None
-    assert 4 * 256 * 256 < float32 < 4 * 256 * 256 + 8_000
-    assert 256 * 256 < int8 < 256 * 256 + 8_000
+    assert net.size_disk is not None
+    assert net_int8.size_disk is not None
+    assert 4 * weights < net.size_disk < 4 * weights + 20_000
+    assert weights < net_int8.size_disk < weights + 30_000 < net.size_disk
 
 
 @pytest.mark.parametrize("dtype", ["bf16", "fp16", "fp8"])
