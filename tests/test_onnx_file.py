@@ -120,3 +120,33 @@ def test_a_file_needs_its_library_only_when_it_is_used(
 
     with pytest.raises(Refusal, match=f"{library} is not installed"):
         file.read() if library == "onnx" else file(torch.rand(1, 4))
+
+
+@pytest.mark.parametrize(
+    ("runtime", "told"),
+    [("onnxruntime", "onnxruntime does not run"), ("openvino", "openvino does not")],
+)
+def test_a_file_with_an_unknown_operator_is_refused(
+    tmp_path: Path, runtime: str, told: str
+) -> None:
+    pytest.importorskip(runtime)
+    file = doubling(tmp_path)
+    model = file.read()
+    model.graph.node[0].domain, model.graph.node[0].op_type = "our.own", "Double"
+    model.opset_import.append(onnx.helper.make_opsetid("our.own", 1))
+    onnx.save(model, file.path)
+
+    lower = {"onnxruntime": onnxruntime, "openvino": openvino}[runtime].lower
+    with pytest.raises(Refusal, match=told) as refused:
+        lower(shipped(file), torch.rand(2, 4), device="cpu")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_quantizer_that_fails_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.runtimes import _onnxruntime
+
+    monkeypatch.delattr(_onnxruntime, "quantize_dynamic")
+    with pytest.raises(Refusal, match="onnxruntime does not quantize the model: NameError"):
+        onnxruntime.lower(
+            requested(shipped(doubling(tmp_path)), "int8"), torch.rand(2, 4), device="cpu"
+        )

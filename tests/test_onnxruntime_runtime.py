@@ -74,7 +74,7 @@ def test_an_encoder_of_two_inputs_answers_as_eager_does() -> None:
     assert made.lowered.kernels == {"float32": 4}  # attention's own products have no weights
 
 
-def test_a_net_with_convolutions_is_quantized_statically_near_to_float32(net_int8: Variant) -> None:
+def test_a_net_of_convolutions_is_quantized_statically_near_to_float32(net_int8: Variant) -> None:
     found, expected = answers(net_int8, 4)
 
     assert (found - expected).norm() < 0.1 * expected.norm()
@@ -84,7 +84,7 @@ def test_a_net_with_convolutions_is_quantized_statically_near_to_float32(net_int
     assert net_int8.note == "static int8 of convolutions and matrices"
 
 
-def test_a_net_without_convolutions_is_quantized_dynamically_without_calibration(
+def test_a_net_of_matrices_is_quantized_dynamically_without_calibration(
     encoder_int8: Variant,
 ) -> None:
     found, expected = answers(encoder_int8, 4)

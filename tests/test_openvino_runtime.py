@@ -231,3 +231,30 @@ def test_a_model_that_does_not_export_is_refused_in_one_line() -> None:
     with pytest.raises(Refusal, match="Branching does not export to ONNX: ") as refused:
         lowered(shipped)
     assert "\n" not in str(refused.value)
+
+
+def test_inputs_of_another_shape_are_refused(net: Variant) -> None:
+    from bench.runtimes._openvino_model import converted
+
+    conversion = converted(net.model, (small_models.images(2),))
+    with pytest.raises(Refusal, match="the model does not take 2x5x16x16: "):
+        conversion.sized((torch.rand(2, 5, 16, 16),))
+
+
+def test_a_quantizer_that_fails_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    nncf = pytest.importorskip("nncf")
+    monkeypatch.delattr(nncf, "quantize")
+    fresh = small_models.net(calibration=(small_models.images(3, 7),))
+
+    with pytest.raises(Refusal, match="nncf does not quantize the model: AttributeError"):
+        lowered(requested(fresh, "int8"))
+
+
+def test_a_model_that_does_not_compile_is_refused(
+    net: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench.runtimes import _openvino
+
+    monkeypatch.setitem(_openvino.HINTS, "float32", "no such type")
+    with pytest.raises(Refusal, match="openvino does not compile the model: "):
+        lowered(net)
