@@ -27,7 +27,7 @@ def exported(model: Any, inputs: Any) -> Any:  # noqa: ANN401 - a torch module, 
     arguments = inputs if isinstance(inputs, tuple) else (inputs,)
     named: Any = inputs if isinstance(inputs, Mapping) else None
     with silence(), torch.no_grad():
-        program = torch.onnx.export(
+        program: Any = torch.onnx.export(
             copy.deepcopy(model).eval(),
             () if named else arguments,
             kwargs=named,

@@ -54,7 +54,9 @@ def opened(model: bytes | str, *, threads: int, optimized: str = "") -> OnnxSess
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 4  # only what is fatal: it says that the optimized file is for here
+    options.log_severity_level = (
+        4  # only what is fatal: it says that the optimized file is for here
+    )
     if optimized:
         options.optimized_model_filepath = optimized
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

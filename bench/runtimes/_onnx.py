@@ -1,4 +1,4 @@
-"""What the runtimes of ONNX models share: a model as ONNX, and calibration inputs in its batches."""
+"""What the runtimes of whole models share: models as ONNX, calibration in batches, notes."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any

@@ -50,9 +50,7 @@ WEIGHTS = {
 """Operators that may multiply by weights: which input the weights are, and the type they run in."""
 
 
-def made(
-    variant: Variant, inputs: tuple[Tensor, ...]
-) -> tuple[AnyBatch, Lowered, int, str]:
+def made(variant: Variant, inputs: tuple[Tensor, ...]) -> tuple[AnyBatch, Lowered, int, str]:
     """A variant as a session: the callable, what was made, bytes of its file, a note.
 
     Args:
@@ -111,9 +109,7 @@ def counted(model: onnx.ModelProto) -> dict[str, int]:
     return dict(found)
 
 
-def quantized(
-    model: onnx.ModelProto, variant: Variant, size: int
-) -> tuple[onnx.ModelProto, str]:
+def quantized(model: onnx.ModelProto, variant: Variant, size: int) -> tuple[onnx.ModelProto, str]:
     """The model in int8, and a note that says how.
 
     Args:
@@ -122,14 +118,17 @@ def quantized(
         size: Samples of the model's batch.
 
     Raises:
-        Refusal: It has convolutions and there are no calibration inputs, or the quantizer fails.
+        Refusal: Most are convolutions and there are no calibration inputs, or the quantizer fails.
     """
-    static = any(node.op_type in CONVOLUTIONS for node in model.graph.node)
+    kinds = Counter(node.op_type for node in model.graph.node)
+    static = sum(map(kinds.__getitem__, CONVOLUTIONS)) > kinds["MatMul"] + kinds["Gemm"]
     pieces = calibrating(variant, size) if static else []
     try:
         with silence(), tempfile.TemporaryDirectory() as folder:
-            before, after = (str(Path(folder) / name) for name in ("before.onnx", "after.onnx"))
-            quant_pre_process(model, before, skip_symbolic_shape=True)
+            names = ("model.onnx", "before.onnx", "after.onnx")
+            given, before, after = (str(Path(folder) / name) for name in names)
+            onnx.save(model, given)
+            quant_pre_process(given, before, skip_symbolic_shape=True)
             if static:
                 _static(before, after, [each.name for each in model.graph.input], pieces)
             else:
@@ -146,7 +145,10 @@ def quantized(
             f"onnxruntime does not quantize the model: {in_one_line(error)}",
             "choose openvino or compile for int8",
         ) from error
-    return made, "static int8 of convolutions and matrices" if static else "dynamic int8 of matrices"
+    return (
+        made,
+        "static int8 of convolutions and matrices" if static else "dynamic int8 of matrices",
+    )
 
 
 def _static(
@@ -168,7 +170,9 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
     """Gives calibration inputs one after the other, as the quantizer asks for them."""
 
     def __init__(self, names: Sequence[str], pieces: Sequence[tuple[Tensor, ...]]) -> None:
-        self.left = iter([dict(zip(names, map(Tensor.numpy, each), strict=True)) for each in pieces])
+        self.left = iter(
+            [dict(zip(names, map(Tensor.numpy, each), strict=True)) for each in pieces]
+        )
 
     def get_next(self) -> dict[str, Any] | None:
         return next(self.left, None)

@@ -20,8 +20,8 @@ def lower(
 ) -> Variant:
     """The variant as a session of ONNX Runtime, for batches of the size of *inputs*.
 
-    int8 of a net with convolutions is static: scales of weights per channel, those of activations
-    from the calibration inputs. Of a net without it is dynamic, with scales of activations from
+    int8 of a net of convolutions is static: scales of weights per channel, those of activations
+    from the calibration inputs. Of one of matrices it is dynamic, with scales of activations from
     each input: faster and closer to float32 there, for the layer norms between would have to
     quantize and dequantize (measured in docs/runtimes.md).
 
