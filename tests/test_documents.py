@@ -36,7 +36,9 @@ def test_every_option_of_the_plugin_stands_in_the_readme() -> None:
     assert {key for key in keys if f"`{key}`" not in README} == set()
 
 
-@pytest.mark.parametrize("verb", ["demo", "doctor", "measure", "reference", "replay", "report", "run"])
+@pytest.mark.parametrize(
+    "verb", ["demo", "doctor", "measure", "reference", "replay", "report", "run"]
+)
 def test_every_verb_of_the_command_stands_in_the_readme(verb: str) -> None:
     assert f"joulebench {verb}" in README
 

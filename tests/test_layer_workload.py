@@ -124,7 +124,7 @@ def test_every_published_layer_is_measured_sparse_and_the_largest_in_every_form(
 
 @pytest.mark.parametrize("technique", SPARSE)
 def test_density_of_one_leaves_the_outputs_as_they_were(technique: str) -> None:
-    level = {"bits": 8} if technique == "shared_sparse" else {}
+    level: dict[str, Any] = {"bits": 8} if technique == "shared_sparse" else {}
     variant = make_variant(technique, TINY, density=1.0, **level)
     inputs = variant.workload.inputs(6)
     error = outputs(variant, inputs) - outputs(variant.workload, inputs)

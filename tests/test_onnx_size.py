@@ -11,7 +11,8 @@ import torch
 from bench import onnx_size
 from bench.description import describe
 from bench.judge import Judge
-from bench.onnx_size import PROFILES, OnnxSizes, is_installed, onnx_bytes
+from bench.onnx_export import is_installed
+from bench.onnx_size import PROFILES, OnnxSizes, onnx_bytes
 from bench.workload import Case, Workload, baseline_of
 
 

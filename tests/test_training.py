@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_extension import house as house  # noqa: PLC0414 - a fixture
 from virtual import Clock, KnownMeter, steady
 
 import bench.stages
