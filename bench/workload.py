@@ -115,8 +115,8 @@ class Workload:
             as with random weights.
         note: What the reader of each of its rows should know, such as ``random weights``.
         calibration: Gives inputs for quantizers to look at, each as the model is called with it.
-        least_calls: Fewest calls of a block: five, or 1 for what does the work of many calls in
-            one, such as a program.
+        least_calls: Fewest calls of a block: five, or 1 for what does much work in one, such as a
+            program or a whole model.
     """
 
     name: str

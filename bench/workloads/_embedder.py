@@ -21,7 +21,7 @@ from bench.workloads._text import (
     passages,
     shapes,
 )
-from bench.workloads._whole import Loaded, answers, form, version
+from bench.workloads._whole import LEAST_CALLS, Loaded, answers, form, version
 
 JUDGED, CALIBRATION, TAUGHT = 224, 32, 1024
 """Sentences to judge by, for quantizers to look at, and for students to learn from; none twice."""
@@ -68,6 +68,7 @@ def embedder(family: str, *, seed: int, which: str, sources: Sources) -> Workloa
         ),
         context=Lessons(taught),
         seeded=False,
+        least_calls=LEAST_CALLS,
         note="; ".join(filter(None, (got.origin, judged.origin))),
         calibration=functools.partial(calibration.batches, 1),
     )

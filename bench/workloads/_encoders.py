@@ -11,7 +11,7 @@ from bench.refusal import installed
 from bench.workload import Sources, Workload
 from bench.workloads._text import passages, read, shapes
 from bench.workloads._text_modules import TokenStates
-from bench.workloads._whole import Loaded, agreement, form, loaded, version
+from bench.workloads._whole import LEAST_CALLS, Loaded, agreement, form, loaded, version
 
 SEQUENCE = 128
 """Tokens of a sequence, that of MLPerf's BERT rows being 384; no padding is among them."""
@@ -148,6 +148,7 @@ def encoder(
         version=version(family, shapes(got.model), got.digest, text.digest, JUDGED, METRIC),
         context=context,
         seeded=False,
+        least_calls=LEAST_CALLS,
         note="; ".join(filter(None, (got.origin, text.origin))),
         calibration=functools.partial(calibration.batches, 1),
     )

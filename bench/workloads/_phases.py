@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from bench.workload import Sources, Workload
 from bench.workloads._decoder import Decode, Prefill
 from bench.workloads._text import read, shapes
-from bench.workloads._whole import Form, Loaded, agreement, loaded, version
+from bench.workloads._whole import LEAST_CALLS, Form, Loaded, agreement, loaded, version
 
 FAMILY = "llama-small"
 FULL = {
@@ -151,7 +151,13 @@ def _drawn(rows: int, tokens: int, model: Any, seed: int) -> Tensor:  # noqa: AN
 
 def _common(got: Loaded, asked: Form) -> dict[str, Any]:
     note = f"{got.origin}; random tokens"
-    return {"unit": "token", "threads": asked.threads, "seeded": False, "note": note}
+    return {
+        "unit": "token",
+        "threads": asked.threads,
+        "seeded": False,
+        "least_calls": LEAST_CALLS,
+        "note": note,
+    }
 
 
 def _version(got: Loaded, *facts: Any) -> str:  # noqa: ANN401

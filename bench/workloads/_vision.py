@@ -16,7 +16,16 @@ from bench.workload import RANDOM, Quality, Sources, Workload
 from bench.workloads._checkpoint import tensors
 from bench.workloads._labelled import Labelled, labelled
 from bench.workloads._pictures import CALIBRATION, PLACES, RECIPE, Pictures, crops, judged
-from bench.workloads._whole import RANDOM_NOTE, Accuracy, agreement, answers, form, loaded, version
+from bench.workloads._whole import (
+    LEAST_CALLS,
+    RANDOM_NOTE,
+    Accuracy,
+    agreement,
+    answers,
+    form,
+    loaded,
+    version,
+)
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
@@ -118,6 +127,7 @@ def classifier(net: Net, *, seed: int, which: str, sources: Sources) -> Workload
         threads=asked.threads,
         version=version(net.name, *made, _content(data)),
         seeded=False,
+        least_calls=LEAST_CALLS,
         note=note,
         calibration=functools.partial(_one_by_one, calibration),
     )

@@ -36,6 +36,9 @@ ACCURACY_SHARE = 0.99
 Source: MLPerf Inference rules, quality targets of the image classification benchmark.
 """
 
+LEAST_CALLS = 1
+"""Fewest calls of a block: a batch of a whole model can take longer than a block."""
+
 RANDOM_NOTE = "random weights: speed and energy are valid, accuracy is not"
 
 SHIPPED = Sources()
