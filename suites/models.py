@@ -24,6 +24,9 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "pruned": ("whole_pruning", {"ratio": 0.5}),
     "pruned-bf16": ("whole_pruning", {"ratio": 0.5, "dtype": "bf16"}),
     "pruned-int8": ("whole_pruning", {"ratio": 0.5, "dtype": "int8"}),
+    "half-depth": ("layer_dropping", {"keep": 0.5}),
+    "half-depth-int8": ("layer_dropping", {"keep": 0.5, "dtype": "int8"}),
+    "distilbert": ("distilbert", {}),
 }
 
 QUICK = {
@@ -39,6 +42,12 @@ LONG = {
     "openvino": ("pruned", "pruned-bf16"),
 }
 """What the profile full measures besides."""
+STUDENTS = {
+    "minilm": {"eager": ("half-depth",), "openvino": ("half-depth-int8",)},
+    "vit-small": {"eager": ("half-depth",)},
+    "bert-base": {"eager": ("half-depth", "distilbert"), "openvino": ("half-depth-int8",)},
+}
+"""And of models from which layers can be left out."""
 
 BRIEF_MODELS = ("resnet18", "minilm")
 MODELS = (
@@ -53,30 +62,52 @@ MODELS = (
 )
 
 
-def cases() -> list[Any]:
-    """The cross product of models, runtimes and forms."""
-    found = []
-    for model in MODELS:
-        for forms, long in ((QUICK, False), (LONG, True)):
-            brief = model in BRIEF_MODELS and not long
-            found += [
-                pytest.param(
-                    model,
-                    runtime,
-                    form,
-                    id=f"{model}-{runtime}-{form}",
-                    marks=BRIEF if brief else FULL,
-                )
-                for runtime, names in forms.items()
-                for form in names
-            ]
-    return found
+def forms_of(model: str) -> list[tuple[str, str, Any]]:
+    """Runtimes and forms of a model, and in which profiles they are measured."""
+    quick = BRIEF if model in BRIEF_MODELS else FULL
+    groups = ((QUICK, quick), (LONG, FULL), (STUDENTS.get(model, {}), FULL))
+    return [
+        (runtime, form, marks)
+        for forms, marks in groups
+        for runtime, names in forms.items()
+        for form in names
+    ]
+
+
+CASES = [
+    pytest.param(model, runtime, form, id=f"{model}-{runtime}-{form}", marks=marks)
+    for model in MODELS
+    for runtime, form, marks in forms_of(model)
+]
 
 
 @pytest.mark.parametrize("batch", [1, 32], ids=lambda batch: f"b{batch}")
-@pytest.mark.parametrize(("model", "runtime", "form"), cases())
+@pytest.mark.parametrize(("model", "runtime", "form"), CASES)
 def test_model(joules: Joules, model: str, runtime: str, form: str, batch: int) -> None:
     technique, level = FORMS[form]
     workload = model if joules.measures else f"{model}:smallest"
+    variant = joules.variant(technique, workload, **level)
+    joules(variant, batch=batch, runtime=runtime, against="eager")
+
+
+@FULL
+@pytest.mark.parametrize(
+    ("phase", "batch"),
+    [("prefill-128", 128), ("decode-128", 1), ("decode-128", 8), ("decode-128", 32)],
+    ids=lambda value: f"{value}",
+)
+@pytest.mark.parametrize(
+    ("runtime", "form"),
+    [
+        ("eager", "fp32"),
+        ("eager", "bf16"),
+        ("eager", "pruned"),
+        ("eager", "half-depth"),
+        ("compile", "bf16"),
+    ],
+)
+def test_llama(joules: Joules, phase: str, batch: int, runtime: str, form: str) -> None:
+    technique, level = FORMS[form]
+    workload = f"llama-small:{phase}" if joules.measures else f"llama-small:{phase}-smallest"
     variant = joules.variant(technique, workload, **level)
     joules(variant, batch=batch, runtime=runtime, against="eager")
