@@ -29,20 +29,23 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "distilbert": ("distilbert", {}),
 }
 
-QUICK = {
+Forms = dict[str, tuple[str, ...]]
+"""Forms by the runtime that runs them."""
+
+QUICK: Forms = {
     "eager": ("fp32", "bf16"),
     "onnxruntime": ("fp32", "int8"),
     "openvino": ("fp32", "bf16", "int8", "pruned-int8"),
 }
 """What each model is measured in, in every profile."""
-LONG = {
+LONG: Forms = {
     "eager": ("mask", "pruned"),
     "compile": ("fp32", "bf16", "int8"),
     "onnxruntime": ("pruned-int8",),
     "openvino": ("pruned", "pruned-bf16"),
 }
 """What the profile full measures besides."""
-STUDENTS = {
+STUDENTS: dict[str, Forms] = {
     "minilm": {"eager": ("half-depth",), "openvino": ("half-depth-int8",)},
     "vit-small": {"eager": ("half-depth",)},
     "bert-base": {"eager": ("half-depth", "distilbert"), "openvino": ("half-depth-int8",)},
