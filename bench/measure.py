@@ -125,7 +125,9 @@ class _Runner:
         What goes on disturbing through all repeats is how this machine is now: the window stays,
         with its flags, and is what later ones are held against.
         """
-        for repeat in range(REPEATS + 1):
+        # each reason has repeats of its own: when a disturbance ends, calls get faster
+        repeats = {True: 0, False: 0}
+        while True:
             window = self._block(index, pair, shift_s)
             short = window.seconds < self.blocks.least_s
             disturbed = guard.repeatable(window.flags, self.known)
@@ -133,8 +135,10 @@ class _Runner:
             if not reason:
                 yield window
                 return
-            if repeat < REPEATS:
-                yield Discard(self.case, pair, reason)
+            if repeats[short] == REPEATS:
+                break
+            repeats[short] += 1
+            yield Discard(self.case, pair, reason)
         if short:
             yield _refused(window, reason)
             return

@@ -2,8 +2,8 @@
 
 import os
 import signal
+import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -92,16 +92,19 @@ def test_a_program_that_leaves_a_process_behind_is_refused(tmp_path: Path) -> No
 def test_an_interrupt_ends_the_program_with_us(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     script = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(30)"
-
-    def interrupt() -> None:
+    ours = (
+        "import signal; from bench.program import Program;"
+        " signal.signal(signal.SIGINT, signal.default_int_handler);"
+        f" Program(({PYTHON!r}, '-S', '-c', {script!r}))()"
+    )
+    with subprocess.Popen([PYTHON, "-c", ours], stderr=subprocess.PIPE) as process:
         while not (pid.exists() and pid.read_text()):
             time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate()
 
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        python(script)()
-
+    assert process.returncode != 0
+    assert b"KeyboardInterrupt" in told
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
 
