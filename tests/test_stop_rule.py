@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from itertools import pairwise
+from itertools import count, pairwise
 
 import pytest
 from hypothesis import given
@@ -14,10 +14,10 @@ from virtual import Clock, KnownMeter, busy_loop, steady
 from bench.block import Side
 from bench.guard import State
 from bench.instruments import Instruments
-from bench.measure import REPEATS, is_enough, measure_case
+from bench.measure import REPEATS, _Runner, is_enough, measure_case
 from bench.quantities import Kind
 from bench.record import Discard, Window
-from bench.schedule import PROFILES, Schedule
+from bench.schedule import PROFILES, Blocks, Schedule
 
 PACKAGE = "cpu/0/package"
 RULE = Schedule(6, 0.5, 0.3, 2.0, margin=0.03, target=0.03, most_pairs=24)
@@ -195,3 +195,27 @@ def test_load_that_stays_costs_three_repeats_once_and_is_flagged_in_every_block(
     assert sum(flagged) >= 40
     assert flagged == sorted(flagged)
     assert len(kept(found)) == 80
+
+
+def test_a_block_that_gets_short_as_a_disturbance_ends_has_repeats_of_its_own() -> None:
+    foreign = [0.0]
+    clock, _, instruments = room(lambda: State(foreign_cpu_s=foreign[0]))
+
+    def loop(calls: int) -> list[float]:
+        slow = foreign[0] < 3
+        foreign[0] += slow  # a second of others' work in each of the first three blocks
+        return list(busy_loop(clock, lambda: 1e-3 if slow else 1e-4)(calls))
+
+    side = Side("baseline", loop, 1)
+    runner = _Runner(
+        "case", (side, side), Blocks((6,), 0.5, 0.525), instruments, count(), [1e-3, 1e-3]
+    )
+
+    *discards, window = runner.run(0, 0, 0.0)
+
+    reasons = [each.reason for each in discards if isinstance(each, Discard)]
+    assert ["foreign load" in reason for reason in reasons] == [True, True, True, False]
+    assert "wanted at least 0.5 s" in reasons[-1]
+    assert isinstance(window, Window)
+    assert window.seconds >= 0.5
+    assert window.energy[0].joules is not None
