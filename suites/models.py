@@ -12,7 +12,7 @@ import pytest
 from bench import Joules
 
 BRIEF = pytest.mark.joules(pairs=4)
-FULL = pytest.mark.joules(profile="full", pairs=4)
+FULL = pytest.mark.joules(profile="full", pairs=8)
 
 INT8 = ("precision", {"dtype": "int8"})
 BF16 = ("precision", {"dtype": "bf16"})
