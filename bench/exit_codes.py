@@ -6,6 +6,12 @@ EXIT_NOTHING_RAN = 1
 EXIT_USAGE = 2
 """A wrong call."""
 
+EXIT_REGRESSION = 8
+"""A case became dearer: the gate is shut."""
+
+EXIT_UNTRUSTED = 9
+"""The night's own controls differ: nothing it says of the cases can be trusted."""
+
 EXIT_CANNOT_MEASURE = 10
 """No instrument can be read, and ``--require`` asks for one."""
 
