@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bench.gate.answer import ENERGY, TIME
+from bench.gate.canary import DEFAULT_MARGIN
 from bench.gate.decide import Rule
 from bench.gate.plan import Plan
 from bench.record import JournalError
@@ -17,8 +18,6 @@ from bench.record import JournalError
 FILE = "night.json"
 SCHEMA = 1
 RUNNING, COMPLETE = "running", "complete"
-MARGIN = 0.02
-"""Least change that counts, as a share, if nobody says otherwise (§3.3, point 5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Asked:
 
     def margin(self, case: str) -> float:
         """The least change of a case that counts, as a share."""
-        return _last(self.margins, case, MARGIN)
+        return _last(self.margins, case, DEFAULT_MARGIN)
 
     def floor(self, case: str) -> float:
         """The least change of a case's energy that counts, J/sample; 0 if nobody asks."""
@@ -107,9 +106,7 @@ class State:
         """Writes it; a reader sees the old one or the new one, never a half."""
         record = {"schema": SCHEMA, **dataclasses.asdict(self)}
         new = folder / f"{FILE}.new"
-        new.write_text(
-            json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        new.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         os.replace(new, folder / FILE)  # noqa: PTH105 - the same, and says what it is for
 
     @classmethod
