@@ -79,7 +79,7 @@ class AloneSession(Session):
             self.settings.alone,
             schedule,
             self.instruments,
-            self.run.seed,
+            seed=self.run.seed,
             done=done,
         )
 

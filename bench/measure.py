@@ -96,8 +96,8 @@ def measure_alone(
     number: int,
     schedule: Schedule,
     instruments: Instruments,
-    seed: int,
     *,
+    seed: int,
     done: Sequence[Window] = (),
 ) -> Iterator[Window | Discard]:
     """Measures one side with nothing beside it, and yields each block as it ends.

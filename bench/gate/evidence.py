@@ -92,19 +92,13 @@ def evidence(folder: Path, history: History | None = None) -> Evidence:
         if (name := name_of(path.stem)) is not None
     ]
     found.sort(key=lambda each: (each.name.canary, each.name.stage, each.name.pair))
-    cases, series, notes = _cases(found), list[Series](), list[str]()
+    cases, values = _cases(found), _values(found)
+    series, notes = list[Series](), list[str]()
     for case, sides in cases.items():
         for canary in (False, True):
-            values = [
-                value_of(each.name, each.journal, record)
-                for each in found
-                for record in each.journal.cases
-                if each.name.canary == canary and record.case == case
-            ]
-            if values:
-                series += _series(sides, values, state, canary=canary)
-            if not canary:
-                notes += _notes(case, values)
+            if seen := values.get((case, canary)):
+                series += _series(sides, seen, state, canary=canary)
+        notes += _notes(case, values.get((case, False), ()))
     series += _of_tests(state, cases)
     wider = tuple(_widened(each, state, history or {}) for each in series)
     runs = (
@@ -128,6 +122,17 @@ def _cases(found: Iterable[_Process]) -> dict[str, Sides]:
                 sides = replace(sides, **{side: record})
             known[record.case] = sides
     return dict(sorted(known.items()))
+
+
+def _values(found: Iterable[_Process]) -> dict[tuple[str, bool], list[Value]]:
+    """What the processes say of each case, apart for canaries."""
+    values: dict[tuple[str, bool], list[Value]] = {}
+    for each in found:
+        for record in each.journal.cases:
+            if record.runtime != JUDGED:
+                seen = values.setdefault((record.case, each.name.canary), [])
+                seen.append(value_of(each.name, each.journal, record))
+    return values
 
 
 def _series(

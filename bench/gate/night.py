@@ -77,7 +77,8 @@ def run_night(
         records.require_room(folder)
         of = Side(base.revision, base.dirty), Side(head.revision, head.dirty)
         state = State(records.now(), *of, rule, plan or Plan(), asked or Asked())
-        _collect(state, sides, tuple(select), folder, start, say)
+        _collect(state, sides, tuple(select), folder, start=start)
+        say(_planned(state))
         state.write(folder)
     runner = _Runner(folder, state, sides, say, start)
     runner.stage(1, state.rule.pairs, jobs(state.common, state.canaries, state.plan.together))
@@ -115,8 +116,8 @@ def _collect(
     sides: Mapping[str, Checkout],
     select: tuple[str, ...],
     folder: Path,
+    *,
     start: Start,
-    say: Callable[[str], None],
 ) -> None:
     """Asks both sides which tests they have, and draws the canaries.
 
@@ -135,7 +136,7 @@ def _collect(
                 f" collected: pytest {ended.how}. {_old(ended)}Its last lines:\n{ended.said}"
             )
         listed = json.loads(text)
-        found[name] = {test: argument for test, argument in listed["tests"]}
+        found[name] = dict(listed["tests"])
         if name == HEAD:
             state.options = tuple(each for each in select if each not in listed["given"])
         if ended.in_order:
@@ -148,7 +149,6 @@ def _collect(
             f" base, {len(found[HEAD])} in HEAD; give the files of your benchmarks"
         )
     state.canaries = canaries_of(state.common, state.plan)
-    say(_planned(state))
 
 
 def _old(ended: Ended) -> str:

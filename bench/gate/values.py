@@ -1,4 +1,4 @@
-"""What one process says of one case: medians of its blocks, and what they can be held against. Pure.
+"""What one process says of one case: medians of its blocks, and what must be alike. Pure.
 
 A block that was disturbed is left out while two others remain.
 """
