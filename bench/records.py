@@ -37,6 +37,9 @@ from bench.record import (
 ROOM_BYTES = 16 * 2**20
 """Least space on the disk with which a session begins: hundreds of cases with all their windows."""
 
+ACCEPTED = "accepted.jsonl"
+"""Stands beside the journals and is none: what `bench.gate.accepted` keeps."""
+
 RESUMED = "the session was cut off before this line, and resumed after it"
 
 
@@ -303,7 +306,7 @@ class _Flight:
 
 def journals(folder: Path) -> list[Path]:
     """The journals of a folder, oldest first."""
-    return sorted(folder.glob("*.jsonl"))
+    return sorted(path for path in folder.glob("*.jsonl") if path.name != ACCEPTED)
 
 
 def frame(journal: Journal) -> Any:  # noqa: ANN401 - pandas is imported only when asked for
