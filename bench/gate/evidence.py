@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.gate.answer import ENERGY, TIME, Pair, Series, Word
-from bench.gate.canary import History, group, margin
+from bench.gate.canary import group, margin
 from bench.gate.plan import BASE, HEAD, Name, name_of
 from bench.gate.state import State
 from bench.gate.values import Value, value_of
@@ -50,6 +50,8 @@ class Evidence:
         base: The first record of a journal of the baseline; None if there is none.
         head: The same of the head.
         notes: What the reader of the numbers should know.
+        groups: By case, the number of the group of tests that measures it.
+        others: Cases that are held against another baseline, each with that evidence.
     """
 
     folder: Path
@@ -59,6 +61,8 @@ class Evidence:
     base: Run | None = None
     head: Run | None = None
     notes: tuple[str, ...] = ()
+    groups: Mapping[str, int] = field(default_factory=dict)
+    others: Mapping[str, "Evidence"] = field(default_factory=dict)
 
     def tests_of(self, case: str) -> tuple[str, ...]:
         """The tests that measure a case."""
@@ -75,12 +79,11 @@ class _Process:
     journal: Journal
 
 
-def evidence(folder: Path, history: History | None = None) -> Evidence:
+def evidence(folder: Path) -> Evidence:
     """What a night has measured so far.
 
     Args:
         folder: Of the night.
-        history: Spreads of earlier nights, which may widen margins.
 
     Raises:
         JournalError: It is no night's folder, or a journal in it is damaged.
@@ -100,12 +103,32 @@ def evidence(folder: Path, history: History | None = None) -> Evidence:
                 series += _series(sides, seen, state, canary=canary)
         notes += _notes(case, values.get((case, False), ()))
     series += _of_tests(state, cases)
-    wider = tuple(_widened(each, state, history or {}) for each in series)
+    others = {case: evidence(folder / place) for case, (place, _) in state.moved.items()}
+    wider = tuple(_moved([_widened(each, state) for each in series], others))
+    groups = {
+        record.case: each.name.group
+        for each in found
+        if each.name.stage == 1 and not each.name.canary
+        for record in each.journal.cases
+    }
     runs = (
         next((each.journal.run for each in found if (each.name.side == HEAD) == head), None)
         for head in (False, True)
     )
-    return Evidence(folder, state, wider, cases, *runs, tuple(notes))
+    return Evidence(folder, state, wider, cases, *runs, tuple(notes), groups, others)
+
+
+def _moved(series: Iterable[Series], others: Mapping[str, Evidence]) -> Iterator[Series]:
+    """The series, those of cases with another baseline from where they were held against it."""
+    for each in series:
+        if each.canary or each.case not in others:
+            yield each
+            continue
+        yield from (
+            one
+            for one in others[each.case].series
+            if (one.case, one.quantity, one.canary) == (each.case, each.quantity, False)
+        )
 
 
 def _cases(found: Iterable[_Process]) -> dict[str, Sides]:
@@ -224,10 +247,10 @@ def _of_tests(state: State, cases: Mapping[str, Sides]) -> Iterator[Series]:
                     yield Series(test, quantity, "", absent=why)
 
 
-def _widened(series: Series, state: State, history: History) -> Series:
+def _widened(series: Series, state: State) -> Series:
     """A series with its margin and floor: what is asked for, and no less than can be seen."""
     asked = state.asked
-    least = margin(asked.margin(series.case), history.get(group(series), ()))
+    least = margin(asked.margin(series.case), state.history.get(group(series), ()))
     floor = series.floor
     if series.quantity == ENERGY:
         floor = max(floor, asked.floor(series.case))

@@ -148,9 +148,7 @@ def search(
     quantity, ratio = whole
     steps = []
     while (commit := bisection.midpoint()) is not None:
-        step = judge(
-            measure, good, commit, quantity=quantity, whole=ratio.value, pairs=pairs
-        )
+        step = judge(measure, good, commit, quantity=quantity, whole=ratio.value, pairs=pairs)
         bisection.tell(step.mark)
         steps.append(step)
         told(step)

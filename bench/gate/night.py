@@ -10,17 +10,19 @@ kept, and a night that was cut off goes on from its folder.
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import records
 from bench.gate import process
+from bench.gate.canary import night, spreads
 from bench.gate.checkout import Checkout
 from bench.gate.decide import DEFAULT, Rule, candidates
 from bench.gate.evidence import Evidence, evidence
 from bench.gate.plan import AGAIN, BASE, HEAD, Job, Name, Plan, canaries_of, jobs, processes
 from bench.gate.process import Ended
-from bench.gate.state import COMPLETE, FILE, Asked, Side, State
+from bench.gate.state import COMPLETE, FILE, Asked, Side, State, history_of
+from bench.machine import fingerprint
 from bench.record import CaseRecord, JournalError
 from bench.workload import JUDGED
 
@@ -50,6 +52,7 @@ def run_night(
     asked: Asked | None = None,
     say: Callable[[str], None] = lambda _: None,
     start: Start = process.start,
+    baseline: Callable[[str], tuple[Checkout, str] | None] = lambda _: None,
 ) -> Evidence:
     """Measures what two revisions cost, in pairs of fresh processes.
 
@@ -64,6 +67,7 @@ def run_night(
         asked: What is decided, with which margins.
         say: Is told what goes on.
         start: Runs pytest in a side.
+        baseline: For a case that is held against another baseline, that one and why; else None.
 
     Raises:
         CannotMeasureError: There is nothing to measure, or no way to.
@@ -83,12 +87,62 @@ def run_night(
     runner = _Runner(folder, state, sides, say, start)
     runner.stage(1, state.rule.pairs, jobs(state.common, state.canaries, state.plan.together))
     if state.fresh is None:
-        state.fresh = _fresh(evidence(folder), state)
+        found = evidence(folder)
+        state.machine = str(found.head.machine["id"]) if found.head else ""
+        state.history = history_of(folder.parent, state.machine, state.started)
+        moved = {case: other for case in found.cases if (other := baseline(case))}
+        state.moved = {case: [_folder_of(other), why] for case, (other, why) in moved.items()}
+        for place, other in {_folder_of(other): other for other, _ in moved.values()}.items():
+            cases = [case for case, (each, _) in state.moved.items() if each == place]
+            say(f"{len(cases)} cases are held against {other.short}, as accepted")
+            run_night(
+                other,
+                head,
+                folder=folder / place,
+                select=(*state.options, *_arguments(found, cases)),
+                rule=state.rule,
+                plan=replace(state.plan, canaries=0),
+                asked=state.asked,
+                say=say,
+                start=start,
+            )
+        state.fresh = _fresh(found, state)
         state.write(folder)
     runner.stage(2, state.rule.fresh, jobs(*state.fresh, state.plan.together))
+    found = evidence(folder)
+    state.spreads = spreads(night(found.series, state.rule, state.history).canaries)
     state.status = COMPLETE
     state.write(folder)
-    return evidence(folder)
+    return replace(found, state=state)
+
+
+def folder_of(results: Path, head: Checkout, *, resume: bool = False) -> Path:
+    """Where the evidence of a night goes: a new folder, or that of the newest unfinished one.
+
+    Args:
+        results: Folder of all results.
+        head: What is judged.
+        resume: Go on with a night that was cut off, if there is one.
+    """
+    nights = results / "gate"
+    if resume:
+        for path in sorted(nights.glob(f"*/{FILE}"), reverse=True):
+            if State.read(path.parent).status != COMPLETE:
+                return path.parent
+    stamp = records.now().replace("-", "").replace(":", "")
+    place = nights / f"{stamp}-{fingerprint().id}-{head.short}"
+    return place if not place.exists() else _unused(place)
+
+
+def _folder_of(other: Checkout) -> str:
+    return f"accepted-{other.short}"
+
+
+def _arguments(found: Evidence, cases: Iterable[str]) -> list[str]:
+    """The arguments of pytest that select the tests of some cases in the head."""
+    tests = dict.fromkeys(test for case in cases for test in found.tests_of(case))
+    listed = found.state.tests
+    return [argument for test in tests if (argument := listed[test][1]) is not None]
 
 
 def _resumed(folder: Path, base: Checkout, head: Checkout) -> State:
@@ -176,7 +230,7 @@ def _ours(plan: Plan) -> tuple[str, ...]:
 
 def _fresh(found: Evidence, state: State) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The tests of the candidates, and the canaries among them."""
-    chosen = candidates(found.series, state.rule)
+    chosen = [s for s in candidates(found.series, state.rule) if s.case not in state.moved]
     names: tuple[set[str], set[str]] = (set(), set())
     for series in chosen:
         names[series.canary].update(found.tests_of(series.case))
@@ -218,13 +272,14 @@ class _Runner:
         wanted = [test for test in tests if test not in gone]
         left = wanted
         measured: list[CaseRecord] = []
-        ended = None
+        ended, took_s = None, 0.0
         for attempt in (1, 2):
             if not left:
                 break
             each = name._replace(attempt=attempt)
             ended, cases = self._attempt(each, left)
             measured += cases
+            took_s += ended.seconds
             left = _left(left, cases)
             if ended.in_order:
                 break
@@ -232,7 +287,7 @@ class _Runner:
             self.say(f"{each}: a process {ended.how}{again}")
         if ended is not None:
             self._settle(name, wanted, measured, ended)
-        self.state.done.append(str(name))
+        self.state.done[str(name)] = took_s
         self.state.write(self.folder)
 
     def _attempt(self, name: Name, tests: Sequence[str]) -> tuple[Ended, list[CaseRecord]]:

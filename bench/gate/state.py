@@ -76,9 +76,14 @@ class State:
             side has no such test.
         canaries: Tests that run against themselves too.
         fresh: Tests, and canaries, of which fresh pairs are measured; None before that is known.
-        done: Names of the processes that have ended, in their order.
+        done: The processes that have ended, in their order, and how long each took, s.
         lost: By test, why it is not measured any more.
         quiet: Tests that time nothing, such as the steps of a sweep.
+        machine: Id of the machine; empty before it is known.
+        history: Spreads of canaries of earlier nights of that machine, oldest first, by group.
+        spreads: Those of this night, once it is complete.
+        moved: Cases that are held against another baseline, with the folder of that night in this
+            one's and why.
         status: ``running`` or ``complete``.
     """
 
@@ -92,9 +97,13 @@ class State:
     tests: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
     canaries: tuple[str, ...] = ()
     fresh: tuple[tuple[str, ...], tuple[str, ...]] | None = None
-    done: list[str] = field(default_factory=list)
+    done: dict[str, float] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
     quiet: list[str] = field(default_factory=list)
+    machine: str = ""
+    history: dict[str, list[float]] = field(default_factory=dict)
+    spreads: dict[str, float] = field(default_factory=dict)
+    moved: dict[str, list[str]] = field(default_factory=dict)
     status: str = RUNNING
 
     @property
@@ -151,3 +160,23 @@ def _values(fields: dict[str, Any]) -> dict[str, Any]:
         "canaries": tuple(fields["canaries"]),
         "fresh": None if fresh is None else (tuple(fresh[0]), tuple(fresh[1])),
     }
+
+
+def history_of(nights: Path, machine: str, before: str) -> dict[str, list[float]]:
+    """The canaries' spreads of earlier nights of a machine, oldest first, by group.
+
+    Args:
+        nights: Folder of all nights.
+        machine: Its id.
+        before: UTC; later nights are left out.
+    """
+    found: dict[str, list[float]] = {}
+    for path in sorted(nights.glob(f"*/{FILE}")):
+        try:
+            state = State.read(path.parent)
+        except JournalError:  # one that is damaged tells nothing of the others
+            continue
+        if state.machine == machine and state.status == COMPLETE and state.started < before:
+            for group, spread in state.spreads.items():
+                found.setdefault(group, []).append(spread)
+    return found
