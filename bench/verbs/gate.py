@@ -1,0 +1,275 @@
+"""``joulebench gate --against REV``: did this revision become dearer than that one?"""
+
+import argparse
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from bench.exit_codes import EXIT_CANNOT_MEASURE, EXIT_INTERRUPTED
+
+if TYPE_CHECKING:
+    from bench.gate.answer import Night
+    from bench.gate.evidence import Evidence
+    from bench.gate.state import Asked
+    from bench.verbs import Verbs
+
+_PREFIXES = {"k": 1e3, "": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9}
+_PERCENT = re.compile(r"(?:(.+)=)?([0-9.]+) ?%")
+_JOULES = re.compile(r"(?:(.+)=)?([0-9.]+) ?([kmuµn]?)J")
+
+
+def add(verbs: "Verbs") -> None:
+    """Adds the verb."""
+    gate = verbs.add_parser(
+        "gate",
+        help="hold this revision against another one, both measured in this job",
+        usage="joulebench gate [PYTEST_ARG ...] --against REV [options]",
+        description="Measures both revisions in pairs of fresh processes that take turns, and says"
+        " of each case whether it became dearer. What it does not know it gives to pytest: files,"
+        " -k, --joules-profile and others.",
+        epilog="Exit codes: 0 ok, 2 wrong call, 8 something regressed, 9 the night's own controls"
+        " differ, 10 cannot measure.",
+        allow_abbrev=False,
+    )
+    gate.add_argument("--against", default="", metavar="REV", help="the baseline, as git names it")
+    gate.add_argument(
+        "--head", default="", metavar="REV", help="default: the working tree as it is"
+    )
+    gate.add_argument(
+        "--metric", default="energy,time", metavar="LIST", help="default: energy,time"
+    )
+    _add_limits(gate)
+    _add_running(gate)
+    _add_answers(gate)
+    gate.set_defaults(verb=_gate, arguments=[])
+    _give_the_rest_to_pytest(gate)
+
+
+def _add_limits(gate: argparse.ArgumentParser) -> None:
+    gate.add_argument(
+        "--margin",
+        action="append",
+        default=[],
+        metavar="[CASES=]2%",
+        help="least change that counts, for cases that fit a pattern; default: 1%%, or twice what"
+        " equal things differ by here",
+    )
+    gate.add_argument(
+        "--floor",
+        action="append",
+        default=[],
+        metavar="[CASES=]1mJ",
+        help="least change of the energy per sample; default: five steps of the counter",
+    )
+    gate.add_argument(
+        "--allow-estimates", action="store_true", help="judge energies of a power model too"
+    )
+
+
+def _add_running(gate: argparse.ArgumentParser) -> None:
+    whole = {"type": int, "metavar": "N"}
+    gate.add_argument("--pairs", default=6, help="pairs of every case; default: 6", **whole)
+    gate.add_argument("--fresh", default=12, help="more of a candidate; default: 12", **whole)
+    gate.add_argument("--together", default=8, help="most tests of a process; default: 8", **whole)
+    gate.add_argument("--canaries", help="tests run against themselves; default: 5 %%", **whole)
+    gate.add_argument("--seed", default=0, help="of every order; default: 0", **whole)
+    gate.add_argument("--timeout", type=float, metavar="S", help="longest time of a process")
+    gate.add_argument(
+        "--build", default="", metavar="COMMAND", help="installs a revision; default: pip, see docs"
+    )
+    gate.add_argument(
+        "--require", default="", choices=["measured"], help="give up without an instrument"
+    )
+    gate.add_argument(
+        "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
+    )
+    gate.add_argument("--resume", action="store_true", help="go on with the newest unfinished one")
+
+
+def _add_answers(gate: argparse.ArgumentParser) -> None:
+    gate.add_argument(
+        "--from", type=Path, dest="folder", metavar="DIR", help="decide again what was measured"
+    )
+    for name, what in (("json", "the answer"), ("junit", "test cases"), ("markdown", "alerts")):
+        gate.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{what} as {name}")
+
+
+def _give_the_rest_to_pytest(gate: argparse.ArgumentParser) -> None:
+    """Lets what the parser does not know stand anywhere: it is ``arguments`` of the options."""
+    parse: Callable[..., Any] = gate.parse_known_args
+
+    def known(
+        arguments: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        options, rest = parse(arguments, namespace)
+        options.arguments = [each for each in rest if each != "--"]
+        return options, []
+
+    gate.parse_known_args = known  # type: ignore[method-assign,assignment] # argparse has no way
+
+
+def _gate(options: argparse.Namespace) -> int:
+    from bench.gate.canary import exit_code
+    from bench.gate.environment import BuildError
+    from bench.gate.night import CannotMeasureError
+
+    before = signal.signal(signal.SIGTERM, _ended)
+    try:
+        found = _evidence(options)
+    except KeyboardInterrupt:
+        _say("interrupted; what was measured is kept: go on with --resume")
+        return EXIT_INTERRUPTED
+    except (BuildError, CannotMeasureError) as error:
+        _say(str(error))
+        return EXIT_CANNOT_MEASURE
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    night = _decided(found)
+    _write(options, night, found)
+    print("\n".join(_lines(night, found)))
+    return exit_code(night)
+
+
+def _ended(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt  # as after Ctrl-C: the process of ours that runs ends too
+
+
+def _say(text: str) -> None:
+    print(f"joulebench: {text}", file=sys.stderr, flush=True)
+
+
+def _evidence(options: argparse.Namespace) -> "Evidence":
+    """What is there, or what is measured now.
+
+    Raises:
+        ValueError: A wrong call.
+    """
+    from bench.gate.checkout import checkout, working_tree
+    from bench.gate.decide import Rule
+    from bench.gate.evidence import evidence
+    from bench.gate.night import folder_of, run_night
+    from bench.gate.plan import Plan
+
+    if options.folder is not None:
+        return evidence(options.folder)
+    if not options.against:
+        raise ValueError("found no --against REV, wanted the revision to compare with; give one")
+    rule = Rule(options.pairs, options.fresh, estimates=options.allow_estimates)
+    plan = Plan(
+        options.together,
+        canaries=options.canaries,
+        seed=options.seed,
+        timeout_s=options.timeout,
+        require_measured=options.require == "measured",
+    )
+    asked = _asked(options)
+    here = Path.cwd()
+    base = checkout(here, options.against, build=options.build, say=_say)
+    if options.head:
+        head = checkout(here, options.head, build=options.build, say=_say)
+    else:
+        head = working_tree(here)
+    if head.dirty:
+        _say("HEAD is the working tree, with changes that are not committed")
+    return run_night(
+        base,
+        head,
+        folder=folder_of(options.results, head, resume=options.resume),
+        select=options.arguments,
+        rule=rule,
+        plan=plan,
+        asked=asked,
+        say=_say,
+    )
+
+
+def _asked(options: argparse.Namespace) -> "Asked":
+    """What is to be decided.
+
+    Raises:
+        ValueError: A margin, floor or metric that is none.
+    """
+    from bench.gate.answer import ENERGY, TIME
+    from bench.gate.state import Asked
+
+    metrics = tuple(name.strip() for name in options.metric.split(","))
+    if unknown := [name for name in metrics if name not in {ENERGY, TIME}]:
+        raise ValueError(
+            f"--metric {unknown[0]}: found no such metric, wanted energy, time or both"
+        )
+    margins, floors = [], []
+    for text in options.margin:
+        found = _PERCENT.fullmatch(text.strip())
+        if not found or not 0 < (value := _number(found[2])) < 100:  # noqa: PLR2004 - percent
+            raise ValueError(f"--margin {text}: wanted a percentage such as 2% or 'resnet*=5%'")
+        margins.append((found[1] or "*", value / 100))
+    for text in options.floor:
+        found = _JOULES.fullmatch(text.strip())
+        if not found or (value := _number(found[2])) <= 0:
+            raise ValueError(f"--floor {text}: wanted an energy such as 1mJ or 'tiny*=20uJ'")
+        floors.append((found[1] or "*", value * _PREFIXES[found[3]]))
+    return Asked(metrics, tuple(margins), tuple(floors))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return -1.0
+
+
+def _decided(found: "Evidence") -> "Night":
+    from bench.gate.canary import night
+
+    return night(found.series, found.state.rule, found.state.history)
+
+
+def _write(options: argparse.Namespace, night: "Night", found: "Evidence") -> None:
+    """Writes the answers that are asked for."""
+    if not (options.json or options.junit or options.markdown):
+        return
+    import json
+
+    from bench.gate.about import known_of
+    from bench.gate.alert import blocks, page
+    from bench.gate.machine_answer import answer, junit
+    from bench.gate.repository import Repository
+
+    known = known_of(found, Repository(Path.cwd()), blocks(night, {}))
+    texts = {
+        options.json: lambda: json.dumps(answer(night, known), indent=1, ensure_ascii=False) + "\n",
+        options.junit: lambda: junit(night, known),
+        options.markdown: lambda: page(night, known),
+    }
+    for path, text in texts.items():
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text(), encoding="utf-8")
+
+
+def _lines(night: "Night", found: "Evidence") -> list[str]:
+    """What a terminal shows: counts, then all that is not ok, then where the evidence lies."""
+    from bench.gate.answer import Word
+    from bench.gate.wording import counts
+
+    width = max(len(word) for word in Word)
+    rows = [
+        f"{each.word.mark} {each.word:{width}}  {each.series.case}  {each.series.quantity}:"
+        f" {' '.join(each.reason.split())}"
+        for each in sorted(night.decisions, key=lambda each: list(Word).index(each.word))
+        if each.word is not Word.OK
+    ]
+    doubt = [f"UNTRUSTED: {night.untrusted}"] if night.untrusted else []
+    where = os.path.relpath(found.folder)
+    return [
+        f"{found.state.head} against {found.state.base}",
+        counts(night) or "nothing was measured",
+        *doubt,
+        *rows,
+        *(f"note: {note}" for note in found.notes),
+        f"evidence: {where}  (joulebench gate --from {where})",
+    ]
