@@ -77,7 +77,7 @@ def test_of_a_baseline_joules_and_seconds_count() -> None:
 def test_another_version_of_the_workload_is_another_thing() -> None:
     other = a_journal([(replace(BASE, workload_version="v2"), [(package(1.0), package(1.0))] * 2)])
 
-    with pytest.raises(JournalError, match="has version v2, in .* it was v1"):
+    with pytest.raises(JournalError, match=r"has version v2, in .* it was v1"):
         compared(BASE.case, a_measurement(), other)
 
 
@@ -134,7 +134,7 @@ def test_what_no_test_measured_cannot_be_repeated(tmp_path: Path) -> None:
     journal = a_journal(cases, run=a_run(command="joulebench run onnx:model.onnx"))
     save(journal, tmp_path)
 
-    with pytest.raises(JournalError, match="its command was: joulebench run onnx:model.onnx"):
+    with pytest.raises(JournalError, match=r"its command was: joulebench run onnx:model.onnx"):
         arguments(journal, journal.cases[0])
     with pytest.raises(JournalError, match="was measured by no test"):
         test_of(BASE.case, tmp_path)
