@@ -103,7 +103,8 @@ def evidence(folder: Path) -> Evidence:
                 series += _series(sides, seen, state, canary=canary)
         notes += _notes(case, values.get((case, False), ()))
     series += _of_tests(state, cases)
-    others = {case: evidence(folder / place) for case, (place, _) in state.moved.items()}
+    nights = {place: evidence(folder / place) for place, _ in state.moved.values()}
+    others = {case: nights[place] for case, (place, _) in state.moved.items()}
     wider = tuple(_moved([_widened(each, state) for each in series], others))
     groups = {
         record.case: each.name.group

@@ -64,6 +64,7 @@ def start(side: Checkout, arguments: Sequence[str], folder: Path, deadline_s: fl
         folder: For its journal and what it prints.
         deadline_s: Longest time, s.
     """
+    folder = folder.resolve()  # the process stands in another one
     folder.mkdir(parents=True, exist_ok=True)
     own = ("--benchmark", f"--joules-results={folder}", "-o", f"cache_dir={folder / 'cache'}")
     began = time.monotonic()

@@ -1,8 +1,7 @@
 """``joulebench gate --against REV``: did this revision become dearer than that one?"""
 
 import argparse
-import os
-import re
+import functools
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -13,13 +12,11 @@ from bench.exit_codes import EXIT_CANNOT_MEASURE, EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from bench.gate.answer import Night
+    from bench.gate.checkout import Checkout
     from bench.gate.evidence import Evidence
+    from bench.gate.night import Baseline
     from bench.gate.state import Asked
     from bench.verbs import Verbs
-
-_PREFIXES = {"k": 1e3, "": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9}
-_PERCENT = re.compile(r"(?:(.+)=)?([0-9.]+) ?%")
-_JOULES = re.compile(r"(?:(.+)=)?([0-9.]+) ?([kmuµn]?)J")
 
 
 def add(verbs: "Verbs") -> None:
@@ -116,6 +113,7 @@ def _gate(options: argparse.Namespace) -> int:
     from bench.gate.canary import exit_code
     from bench.gate.environment import BuildError
     from bench.gate.night import CannotMeasureError
+    from bench.gate.terminal import lines
 
     before = signal.signal(signal.SIGTERM, _ended)
     try:
@@ -130,7 +128,7 @@ def _gate(options: argparse.Namespace) -> int:
         signal.signal(signal.SIGTERM, before)
     night = _decided(found)
     _write(options, night, found)
-    print("\n".join(_lines(night, found)))
+    print("\n".join(lines(night, found)))
     return exit_code(night)
 
 
@@ -184,6 +182,7 @@ def _evidence(options: argparse.Namespace) -> "Evidence":
         plan=plan,
         asked=asked,
         say=_say,
+        baseline=_baseline(options, base, head),
     )
 
 
@@ -194,6 +193,7 @@ def _asked(options: argparse.Namespace) -> "Asked":
         ValueError: A margin, floor or metric that is none.
     """
     from bench.gate.answer import ENERGY, TIME
+    from bench.gate.limits import floors, margins
     from bench.gate.state import Asked
 
     metrics = tuple(name.strip() for name in options.metric.split(","))
@@ -201,25 +201,28 @@ def _asked(options: argparse.Namespace) -> "Asked":
         raise ValueError(
             f"--metric {unknown[0]}: found no such metric, wanted energy, time or both"
         )
-    margins, floors = [], []
-    for text in options.margin:
-        found = _PERCENT.fullmatch(text.strip())
-        if not found or not 0 < (value := _number(found[2])) < 100:  # noqa: PLR2004 - percent
-            raise ValueError(f"--margin {text}: wanted a percentage such as 2% or 'resnet*=5%'")
-        margins.append((found[1] or "*", value / 100))
-    for text in options.floor:
-        found = _JOULES.fullmatch(text.strip())
-        if not found or (value := _number(found[2])) <= 0:
-            raise ValueError(f"--floor {text}: wanted an energy such as 1mJ or 'tiny*=20uJ'")
-        floors.append((found[1] or "*", value * _PREFIXES[found[3]]))
-    return Asked(metrics, tuple(margins), tuple(floors))
+    return Asked(metrics, margins(options.margin), floors(options.floor))
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return -1.0
+def _baseline(options: argparse.Namespace, base: "Checkout", head: "Checkout") -> "Baseline":
+    """Which cases are held against a newer baseline, because somebody has accepted a change."""
+    from bench.gate.accepted import newest, read
+    from bench.gate.checkout import checkout
+    from bench.gate.repository import Repository
+
+    told, repository = read(options.results), Repository(Path.cwd())
+    made = functools.cache(
+        lambda commit: checkout(Path.cwd(), commit, build=options.build, say=_say)
+    )
+
+    def baseline(case: str) -> "tuple[Checkout, str] | None":
+        found = newest(case, base.revision, head.revision, told, repository.is_ancestor)
+        if found is None:
+            return None
+        why = f"held against {found.commit[:9]}, accepted {found.when[:10]}: {found.reason}"
+        return made(found.commit), why
+
+    return baseline
 
 
 def _decided(found: "Evidence") -> "Night":
@@ -249,27 +252,3 @@ def _write(options: argparse.Namespace, night: "Night", found: "Evidence") -> No
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text(), encoding="utf-8")
-
-
-def _lines(night: "Night", found: "Evidence") -> list[str]:
-    """What a terminal shows: counts, then all that is not ok, then where the evidence lies."""
-    from bench.gate.answer import Word
-    from bench.gate.wording import counts
-
-    width = max(len(word) for word in Word)
-    rows = [
-        f"{each.word.mark} {each.word:{width}}  {each.series.case}  {each.series.quantity}:"
-        f" {' '.join(each.reason.split())}"
-        for each in sorted(night.decisions, key=lambda each: list(Word).index(each.word))
-        if each.word is not Word.OK
-    ]
-    doubt = [f"UNTRUSTED: {night.untrusted}"] if night.untrusted else []
-    where = os.path.relpath(found.folder)
-    return [
-        f"{found.state.head} against {found.state.base}",
-        counts(night) or "nothing was measured",
-        *doubt,
-        *rows,
-        *(f"note: {note}" for note in found.notes),
-        f"evidence: {where}  (joulebench gate --from {where})",
-    ]

@@ -1,0 +1,68 @@
+"""Git repositories of users, made on the spot: a package, a suite, and what commits change."""
+
+import os
+import subprocess
+from pathlib import Path
+
+ENVIRONMENT = {
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.org",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.org",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+}
+
+CONFTEST = """
+from bench.schedule import PROFILES, Schedule
+
+PROFILES["tiny"] = Schedule(pairs=2, block_s=0.02, warmup_s=0.005, idle_s=0.02, margin=0.03)
+"""
+
+DEVICE = """
+import os
+
+from bench.simulated import DeviceModel, SimulatedDevice
+
+DEVICE = SimulatedDevice(DeviceModel(noise=0.001, power_noise=0.001), seed=os.getpid())
+
+
+def pytest_joules_instruments(config):
+    return DEVICE.instruments()
+"""
+
+FAST = ("-p", "no:hypothesispytest", "-p", "no:xdist", "-p", "no:pytest_cov", "-p", "no:benchmark")
+"""What a plug-in takes to load is waited for in each of many processes."""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ("git", "-C", str(folder), *arguments),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **ENVIRONMENT},
+    )
+    return done.stdout.strip()
+
+
+def commit(folder: Path, subject: str, **files: str) -> str:
+    """Writes files, commits all, and gives the hash; ``a__b_py`` is a/b.py."""
+    for name, text in files.items():
+        stem, _, suffix = name.replace("__", "/").rpartition("_")
+        path = folder / f"{stem}.{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "--allow-empty", "-m", subject)
+    return git(folder, "rev-parse", "HEAD")
+
+
+def repository(folder: Path) -> Path:
+    """An empty repository whose suites run as short as the loop allows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    git(folder, "init", "-q", "-b", "main")
+    (folder / "pytest.ini").write_text("[pytest]\njoules_profile = tiny\n")
+    (folder / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n")
+    (folder / "conftest.py").write_text(CONFTEST)
+    return folder

@@ -1,0 +1,243 @@
+"""`joulebench gate --against REV`, as its users meet it: real revisions, real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from gate_repositories import CONFTEST, DEVICE, FAST, commit, git, repository
+
+from bench.cli import main
+from bench.gate.state import State
+
+RULE = ("--pairs", "5", "--fresh", "7")
+
+WORK = """
+import numpy
+
+A = numpy.ones((120, 120))
+
+
+def run():
+    for _ in range({times}):
+        A @ A
+"""
+
+SUITE = """
+from model import run
+
+
+def test_model(joules):
+    joules(run)
+"""
+
+SIMULATED = """
+from conftest import DEVICE
+from model import WATTS
+
+from bench.simulated import SimulatedModel, Work
+
+
+def test_model(joules):
+    joules(SimulatedModel(DEVICE, Work(0.004, WATTS)), runtime="simulated")
+
+
+def test_other(joules):
+    joules(SimulatedModel(DEVICE, Work(0.003, 20.0)), runtime="simulated")
+"""
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(FAST))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = repository(tmp_path / "project")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def simulated(project: Path) -> Path:
+    """Two cases on a simulated device; `model.py` says what one of them draws."""
+    commit(
+        project,
+        "a model",
+        conftest_py=CONFTEST + DEVICE,
+        test_model_py=SIMULATED,
+        model_py="WATTS = 30.0\n",
+    )
+    return project
+
+
+def the_night(project: Path) -> Path:
+    (folder,) = (project / "results" / "gate").iterdir()
+    return folder
+
+
+def test_a_head_that_does_more_work_shuts_the_gate(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit(project, "a model", model_py=WORK.format(times=1), test_model_py=SUITE)
+    good = git(project, "rev-parse", "HEAD")
+    commit(project, "more accurate", model_py=WORK.format(times=4))
+
+    code = main(["gate", "--against", "HEAD~1", *RULE, "--margin=30%", "test_model.py"])
+
+    shown = capsys.readouterr()
+    assert code == 8, shown
+    assert "✖ 1 regressed" in shown.out
+    assert "✖ regressed" in shown.out
+    assert "test_model.py::test_model/baseline/eager/cpu/b1 time: slower by" in shown.out
+    assert "energy: no instrument reads the energy" in shown.out or "energy" in shown.out
+    assert f"against {good[:12]}" in shown.out
+    assert git(project, "status", "--porcelain") == "?? results/"
+
+
+def test_a_head_that_only_draws_more_power_shuts_the_gate(
+    simulated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = commit(simulated, "wider vectors", model_py="WATTS = 33.0\n")
+
+    answers = ("--json=out/a.json", "--junit=out/j.xml", "--markdown=out/a.md")
+    code = main(["gate", "test_model.py", "--against", "HEAD~1", *RULE, *answers])
+
+    shown = capsys.readouterr().out
+    assert code == 8, shown
+    assert "✖ 1 regressed · ● 3 ok" in shown
+    answer = json.loads((simulated / "out" / "a.json").read_text())
+    words = {
+        (each["case"].split("/")[0], each["quantity"]): each["word"] for each in answer["decisions"]
+    }
+    assert words == {
+        ("test_model.py::test_model", "energy"): "regressed",
+        ("test_model.py::test_model", "time"): "ok",
+        ("test_model.py::test_other", "energy"): "ok",
+        ("test_model.py::test_other", "time"): "ok",
+    }
+    page = (simulated / "out" / "a.md").read_text()
+    assert "wider vectors" in page
+    assert head[:9] in page
+    assert ET.fromstring((simulated / "out" / "j.xml").read_text()).get("failures") == "1"
+    night = the_night(simulated)
+    before = {path.name: path.read_bytes() for path in (simulated / "out").iterdir()}
+    assert main(["gate", "--from", str(night), *answers]) == 8
+    assert capsys.readouterr().out == shown
+    assert {path.name: path.read_bytes() for path in (simulated / "out").iterdir()} == before
+
+
+def test_a_gate_that_was_killed_goes_on_and_an_unchanged_head_passes(
+    simulated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit(simulated, "words only", notes_txt="nothing\n")
+    arguments = ["gate", "-k", "model", "--against", "HEAD~1", *RULE, "--canaries=1"]
+    command = [sys.executable, "-c", "import sys; from bench.cli import main; sys.exit(main())"]
+    process = subprocess.Popen(
+        [*command, *arguments], cwd=simulated, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    until = time.monotonic() + 120
+    while time.monotonic() < until and process.poll() is None:
+        if len(list(simulated.glob("results/gate/*/*.jsonl"))) >= 3:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said.decode()
+    assert "go on with --resume" in said.decode()
+    night = the_night(simulated)
+    kept = {path: path.read_bytes() for path in night.glob("*.jsonl")}
+    assert State.read(night).status == "running"
+
+    code = main([*arguments, "--resume"])
+
+    shown = capsys.readouterr()
+    assert code == 0, shown
+    assert "going on with" in shown.err
+    assert "● 4 ok" in shown.out or "● 2 ok" in shown.out
+    assert the_night(simulated) == night
+    assert all(path.read_bytes() == content for path, content in kept.items())
+
+
+def test_where_nothing_can_be_measured_and_it_is_required_the_gate_says_so(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = DEVICE.replace("DeviceModel(", "DeviceModel(counters=(), ")
+    files = {"test_model_py": SIMULATED, "model_py": "WATTS = 30.0\n"}
+    commit(project, "a model", conftest_py=CONFTEST + none, **files)
+
+    code = main(["gate", "--against", "HEAD", "--require", "measured"])
+
+    assert code == 10
+    assert "energy cannot be measured here" in capsys.readouterr().err
+
+
+def test_a_suite_that_only_head_has_is_named(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit(project, "nothing yet", readme_md="nothing\n")
+    commit(project, "a model", model_py=WORK.format(times=1), test_model_py=SUITE)
+
+    assert main(["gate", "--against", "HEAD~1"]) == 10
+    assert "0 in base, 1 in HEAD" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "found no --against REV"),
+        (("--against=nowhere",), "found no commit 'nowhere'"),
+        (("--against=HEAD", "--margin=2"), "wanted a percentage such as 2%"),
+        (("--against=HEAD", "--margin=0%"), "wanted a percentage such as 2%"),
+        (("--against=HEAD", "--floor=1"), "wanted an energy such as 1mJ"),
+        (("--against=HEAD", "--floor=0mJ"), "wanted an energy such as 1mJ"),
+        (("--against=HEAD", "--metric=power"), "wanted energy, time or both"),
+        (("--against=HEAD", "--pairs=1"), "wanted at least"),
+        (("--from=nowhere",), "is it a night's folder"),
+    ],
+)
+def test_a_wrong_call_says_what_it_wants(
+    simulated: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    assert main(["gate", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_outside_a_repository_there_are_no_revisions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["gate", "--against", "main"]) == 2
+    assert "found no git repository" in capsys.readouterr().err
+
+
+def test_what_the_gate_does_not_know_goes_to_pytest(
+    simulated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+
+    def night(*_: object, select: list[str], **__: object) -> None:
+        seen.append(select)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.gate.night.run_night", night)
+    words = ["suites", "-k", "a and b", "--joules-profile=full", "-p", "no:randomly"]
+    for arguments in (
+        [*words, "--against", "HEAD"],
+        ["--against", "HEAD", *words],
+        ["--against=HEAD", "--", *words],
+        [*words[:3], "--against", "HEAD", *words[3:]],
+    ):
+        assert main(["gate", *arguments]) == 130
+
+    assert seen == [words] * 4
+    assert os.getcwd() == str(simulated)
