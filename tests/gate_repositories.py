@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 ENVIRONMENT = {
@@ -46,11 +47,10 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def commit(folder: Path, subject: str, **files: str) -> str:
-    """Writes files, commits all, and gives the hash; ``a__b_py`` is a/b.py."""
+def commit(folder: Path, subject: str, files: Mapping[str, str]) -> str:
+    """Writes files, commits all there is, and gives the hash."""
     for name, text in files.items():
-        stem, _, suffix = name.replace("__", "/").rpartition("_")
-        path = folder / f"{stem}.{suffix}"
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     git(folder, "add", "-A")

@@ -40,8 +40,8 @@ def python(side: Checkout, code: str) -> str:
 def project(tmp_path: Path) -> Path:
     """A repository of two commits with a module that says which one it is of."""
     folder = repository(tmp_path / "project")
-    commit(folder, "one", which_py="NUMBER = 1\n", deep__inner_py="")
-    commit(folder, "two", which_py="NUMBER = 2\n")
+    commit(folder, "one", {"which.py": "NUMBER = 1\n", "deep/inner.py": ""})
+    commit(folder, "two", {"which.py": "NUMBER = 2\n"})
     return folder
 
 
@@ -178,17 +178,13 @@ def test_editable_packages_of_the_repository_are_left_out_and_of_others_kept(
 def test_a_revision_runs_its_own_version_of_what_it_pins(tmp_path: Path) -> None:
     folder = repository(tmp_path / "project")
     for number in (1, 2):
-        commit(
-            folder,
-            f"pins dummy {number}",
-            vendor__pyproject_toml=PROJECT.format(
-                name="dummy",
-                version=f"{number}.0",
-                rest="\n[tool.setuptools]\npy-modules = ['dummy']",
-            ),
-            vendor__dummy_py=f"NUMBER = {number}\n",
-            requirements_txt="./vendor\n",
-        )
+        rest = "\n[tool.setuptools]\npy-modules = ['dummy']"
+        files = {
+            "vendor/pyproject.toml": PROJECT.format(name="dummy", version=f"{number}.0", rest=rest),
+            "vendor/dummy.py": f"NUMBER = {number}\n",
+            "requirements.txt": "./vendor\n",
+        }
+        commit(folder, f"pins dummy {number}", files)
 
     old, new = checkout(folder, "HEAD~1"), checkout(folder, "HEAD")
 
@@ -200,13 +196,10 @@ def test_a_revision_runs_its_own_version_of_what_it_pins(tmp_path: Path) -> None
 @pytest.mark.parametrize("layout", ["src", "flat"])
 def test_an_installed_revision_is_imported_from_its_own_tree(tmp_path: Path, layout: str) -> None:
     folder = repository(tmp_path / "project")
-    place = "src__mine" if layout == "src" else "mine"
-    commit(
-        folder,
-        "a package",
-        pyproject_toml=PROJECT.format(name="mine", version="1.0", rest=""),
-        **{f"{place}____init___py": "NUMBER = 1\n"},
-    )
+    place = "src/mine" if layout == "src" else "mine"
+    about = PROJECT.format(name="mine", version="1.0", rest="")
+    files = {"pyproject.toml": about, f"{place}/__init__.py": "NUMBER = 1\n"}
+    commit(folder, "a package", files)
     made = checkout(folder, "HEAD")
     found = python(made, "import sys; sys.path.pop(0); import mine; print(mine.__file__)")
 

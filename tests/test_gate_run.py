@@ -1,7 +1,6 @@
 """`joulebench gate --against REV`, as its users meet it: real revisions, real processes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -71,9 +70,11 @@ def simulated(project: Path) -> Path:
     commit(
         project,
         "a model",
-        conftest_py=CONFTEST + DEVICE,
-        test_model_py=SIMULATED,
-        model_py="WATTS = 30.0\n",
+        {
+            "conftest.py": CONFTEST + DEVICE,
+            "test_model.py": SIMULATED,
+            "model.py": "WATTS = 30.0\n",
+        },
     )
     return project
 
@@ -86,9 +87,9 @@ def the_night(project: Path) -> Path:
 def test_a_head_that_does_more_work_shuts_the_gate(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    commit(project, "a model", model_py=WORK.format(times=1), test_model_py=SUITE)
+    commit(project, "a model", {"model.py": WORK.format(times=1), "test_model.py": SUITE})
     good = git(project, "rev-parse", "HEAD")
-    commit(project, "more accurate", model_py=WORK.format(times=4))
+    commit(project, "more accurate", {"model.py": WORK.format(times=4)})
 
     code = main(["gate", "--against", "HEAD~1", *RULE, "--margin=30%", "test_model.py"])
 
@@ -105,7 +106,7 @@ def test_a_head_that_does_more_work_shuts_the_gate(
 def test_a_head_that_only_draws_more_power_shuts_the_gate(
     simulated: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    head = commit(simulated, "wider vectors", model_py="WATTS = 33.0\n")
+    head = commit(simulated, "wider vectors", {"model.py": "WATTS = 33.0\n"})
 
     answers = ("--json=out/a.json", "--junit=out/j.xml", "--markdown=out/a.md")
     code = main(["gate", "test_model.py", "--against", "HEAD~1", *RULE, *answers])
@@ -137,7 +138,7 @@ def test_a_head_that_only_draws_more_power_shuts_the_gate(
 def test_a_gate_that_was_killed_goes_on_and_an_unchanged_head_passes(
     simulated: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    commit(simulated, "words only", notes_txt="nothing\n")
+    commit(simulated, "words only", {"notes.txt": "nothing\n"})
     arguments = ["gate", "-k", "model", "--against", "HEAD~1", *RULE, "--canaries=1"]
     command = [sys.executable, "-c", "import sys; from bench.cli import main; sys.exit(main())"]
     process = subprocess.Popen(
@@ -170,8 +171,8 @@ def test_where_nothing_can_be_measured_and_it_is_required_the_gate_says_so(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     none = DEVICE.replace("DeviceModel(", "DeviceModel(counters=(), ")
-    files = {"test_model_py": SIMULATED, "model_py": "WATTS = 30.0\n"}
-    commit(project, "a model", conftest_py=CONFTEST + none, **files)
+    files = {"test_model.py": SIMULATED, "model.py": "WATTS = 30.0\n"}
+    commit(project, "a model", {"conftest.py": CONFTEST + none, **files})
 
     code = main(["gate", "--against", "HEAD", "--require", "measured"])
 
@@ -182,8 +183,8 @@ def test_where_nothing_can_be_measured_and_it_is_required_the_gate_says_so(
 def test_a_suite_that_only_head_has_is_named(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    commit(project, "nothing yet", readme_md="nothing\n")
-    commit(project, "a model", model_py=WORK.format(times=1), test_model_py=SUITE)
+    commit(project, "nothing yet", {"README.md": "nothing\n"})
+    commit(project, "a model", {"model.py": WORK.format(times=1), "test_model.py": SUITE})
 
     assert main(["gate", "--against", "HEAD~1"]) == 10
     assert "0 in base, 1 in HEAD" in capsys.readouterr().err
@@ -240,4 +241,3 @@ def test_what_the_gate_does_not_know_goes_to_pytest(
         assert main(["gate", *arguments]) == 130
 
     assert seen == [words] * 4
-    assert os.getcwd() == str(simulated)
