@@ -41,7 +41,8 @@ def decision(
 ) -> Decision:
     energy = {"unit": "J/image", "kind": "measured", "boundary": "cpu-package"}
     of = energy if quantity == ENERGY else {"unit": "s/image"}
-    found = pairs(*values, fresh=fresh)
+    wobble = WOBBLE if quantity == ENERGY else tuple(luck / 3 for luck in reversed(WOBBLE))
+    found = pairs(*values, wobble=wobble, fresh=fresh)
     told = Series(**{"case": CASE, "quantity": quantity, "pairs": found, **of, **series})
     ratio = ratio_interval([(pair.base, pair.head) for pair in told.pairs])
     return Decision(told, word, ratio, p, 1.0, reason)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import quick_pytest
+from gate_repositories import CONFTEST, DEVICE, FAST, repository
+from gate_repositories import commit as add
 from hypothesis import given
 from hypothesis import strategies as st
 from quick_pytest import CASE, TEST, model
@@ -34,7 +36,17 @@ from bench.gate.halving import (
 from bench.gate.repository import Commit, Repository
 from bench.statistics import Interval
 
-LUCK = (0.001, -0.002, 0.0015, -0.0005, 0.0, 0.002)
+SIMULATED = """
+from conftest import DEVICE
+from model import WATTS
+
+from bench.simulated import SimulatedModel, Work
+
+
+def test_model(joules):
+    joules(SimulatedModel(DEVICE, Work(0.004, WATTS)), runtime="simulated")
+"""
+LUCK = (0.001, -0.002, 0.0015, -0.0005, 0.002, -0.002)
 
 
 def pairs(ratio: float, number: int = 6, spread: float = 1.0) -> list[Pair]:
@@ -114,7 +126,7 @@ def test_a_bad_revision_that_is_not_dearer_is_no_search() -> None:
     assert isinstance(same, NotDearer)
     assert isinstance(cheaper, NotDearer)
     assert set(cheaper.ratios) == {ENERGY, TIME}
-    assert "energy −10" in not_dearer(cheaper, "a")
+    assert "energy −10.00 %" in not_dearer(cheaper, "a")
     assert "nothing was measured" in not_dearer(NotDearer({}), "a")
 
 
@@ -123,7 +135,7 @@ def test_more_pairs_are_measured_until_it_is_clear() -> None:
 
     def measure(base: str, head: str, number: int) -> Mapping[Quantity, Sequence[Pair]]:
         asked.append(number)
-        return {ENERGY: pairs(1.003, number, spread=3.0)}
+        return {ENERGY: pairs(1.01, number)}
 
     found = confirm(measure, "0", "1", pairs=6)
 
@@ -153,12 +165,12 @@ def test_a_midpoint_in_the_very_middle_is_told_to_be_close() -> None:
 
     def measure(base: str, head: str, number: int) -> Mapping[Quantity, Sequence[Pair]]:
         asked.append(number)
-        return {ENERGY: pairs(1.1001, number)}
+        return {ENERGY: pairs(1.1, number)}
 
     step = judge(measure, "0", commit(1), quantity=ENERGY, whole=1.21)
 
     assert asked == [6, 6, 12]
-    assert step.mark is Mark.BAD
+    assert step.ratio is not None
     assert "close to the middle" in step.why
     assert "(close to the middle" in step_line(step)
 
@@ -188,7 +200,7 @@ def test_the_report_names_author_date_subject_and_change() -> None:
     assert text.startswith(f"### <code>{CASE}</code>: dearer since <code>000000000</code>\n")
     assert "energy +12.1 % [+11.0, +13.2] from good to bad." in text
     assert "<code>the one</code>, <code>Ada</code>, 2026-11-22" in text
-    assert "energy at this commit against the one before: +11.9 % [" in text
+    assert "energy at this commit against the one before: +11.89 % [" in text
     assert f"git show {commit(6).hash}" in text
     assert "| skip | <code>000000000</code> <code>change 5</code> | — | no such test |" in text
     assert step_line(steps[2]) == "skip  000000000  not measured  change 5 (no such test)"
@@ -375,7 +387,7 @@ def test_bisect_prints_steps_and_the_guilty_commit(
     said = capsys.readouterr()
     assert f"8 commits between {good[:9]}" in said.err
     assert "expected: 1 min or more" in said.err
-    assert f"bad   {quick.hashes[6][:9]}  +20" in said.out
+    assert f"bad   {quick.hashes[6][:9]}  +19.99 %" in said.out
     text = (quick.folder / "out" / "found.md").read_text()
     assert text in said.out
     assert f"dearer since <code>{quick.hashes[6][:9]}</code>\n" in text
@@ -447,7 +459,7 @@ def test_the_end_of_a_process_is_asked_for_ends_a_bisection_in_order(
 
 
 def gate(history: History, against: str, *more: str) -> int:
-    return main(["gate", TEST, "--against", against, "--pairs", "6", "--fresh", "6", *more])
+    return main(["gate", TEST, "--against", against, "--pairs", "5", "--fresh", "7", *more])
 
 
 def test_accepting_a_change_quiets_the_gate_until_the_next_one(
@@ -456,7 +468,7 @@ def test_accepting_a_change_quiets_the_gate_until_the_next_one(
     good = quick.hashes[0]
     assert gate(quick, good, "--markdown", "page.md") == 8
     page = (quick.folder / "page.md").read_text()
-    assert f"joulebench bisect {CASE} --good {good} --bad {quick.hashes[8]}" in page
+    assert f"joulebench bisect {CASE} --good {good[:12]} --bad {quick.hashes[8][:12]}" in page
     assert "1 touching its code" not in page  # nothing but the test's own file is imported
 
     assert main(["accept", CASE, "--reason", "it answers better"]) == 0
@@ -467,7 +479,7 @@ def test_accepting_a_change_quiets_the_gate_until_the_next_one(
     assert gate(quick, good, "--markdown", "page.md") == 8
     page = (quick.folder / "page.md").read_text()
     assert "it answers better" in page
-    assert f"--good {quick.hashes[8]} --bad {quick.hashes[9]}" in page
+    assert f"--good {quick.hashes[8][:12]} --bad {quick.hashes[9][:12]}" in page
 
 
 def test_rerun_of_two_revisions_gates_one_case(
@@ -483,3 +495,28 @@ def test_rerun_of_two_revisions_gates_one_case(
     assert main([*words, quick.hashes[4]]) == 10
     assert main(["rerun", CASE, "--good", quick.hashes[0]]) == 2
     assert again.test_of(CASE, Path("results")) == TEST
+
+
+# -- with real processes --------------------------------------------------------------------------
+
+
+def test_the_commit_that_only_draws_more_power_is_found_by_real_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = repository(tmp_path / "project")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(FAST))
+    files = {"conftest_py": CONFTEST + DEVICE, "test_model_py": SIMULATED}
+    good = add(folder, "a model", model_py="WATTS = 30.0\n", **files)
+    add(folder, "words", notes_txt="one\n")
+    guilty = add(folder, "wider vectors", model_py="WATTS = 33.0\n")
+    add(folder, "more words", notes_txt="two\n")
+    test = "test_model.py::test_model"
+    words = ["bisect", f"{test}/baseline/simulated/cpu/b1", "--good", good, "--test", test]
+
+    assert main([*words, "--pairs", "3"]) == 0
+
+    said = capsys.readouterr().out
+    assert f"dearer since <code>{guilty[:9]}</code>\n" in said
+    assert "<code>wider vectors</code>, <code>Ada</code>" in said
+    assert git(folder, "status", "--porcelain") == "?? results/"

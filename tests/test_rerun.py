@@ -1,12 +1,16 @@
 """A repeated measurement says whether it says the same; noise of the nights before."""
 
 import json
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nights
 import pytest
+from gate_repositories import FAST
 from hypothesis import given
 from hypothesis import strategies as st
 from journals import DRAM, MACHINE, a_case, a_journal, a_run, package, save
@@ -22,6 +26,7 @@ from bench.records import Journal
 from bench.statistics import Interval
 
 test_of.__test__ = False  # type: ignore[attr-defined] # it is no test, whatever its name says
+CASE = "net/baseline/simulated/cpu/b1"
 BASE = a_case(nodeid="test_net.py::test_net")
 STUDENT = a_case("student", nodeid="test_net.py::test_student")
 SPREAD = (-0.01, 0.0, 0.01, 0.005, -0.005, 0.0)
@@ -205,6 +210,7 @@ def test_net(joules):
     )
     (tmp_path / "pytest.ini").write_text("[pytest]\njoules_profile = tiny\njoules_seeds = 1\n")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(FAST))
     return tmp_path
 
 
@@ -232,25 +238,47 @@ def test_rerun_measures_again_into_a_new_journal_and_compares(
     old = here(home, 0.25)
     before = old.read_bytes()
 
-    assert main(["rerun", "net/baseline/simulated/cpu/b1"]) == 8
+    assert main(["rerun", CASE]) == 8
 
     said = capsys.readouterr().out
-    assert "energy: 0.25 [0.25, 0.25] J/image, again 0.16" in said
+    assert "energy: 0.25 [0.25, 0.25] J/image, again 0.1599 [" in said
     assert "they do not agree" in said
     assert said.rstrip().endswith("the intervals do not agree")
     assert old.read_bytes() == before
-    new = next(path for path in (home / "results").glob("*.jsonl") if path != old)
-    assert main(["rerun", "net/baseline/simulated/cpu/b1", "--journal", str(new)]) == 0
+    assert len(list((home / "results").glob("*.jsonl"))) == 2
+
+
+@pytest.fixture
+def pytest_that(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Path], None], int], None]:
+    """Puts a stand-in where rerun starts pytest: it may write a journal, and has an exit code."""
+
+    def stands(write: Callable[[Path], None], code: int) -> None:
+        def run(command: Sequence[str], **_: object) -> SimpleNamespace:
+            write(Path(command[3].partition("=")[2]))
+            return SimpleNamespace(returncode=code)
+
+        monkeypatch.setattr("bench.verbs.rerun.subprocess.run", run)
+
+    return stands
+
+
+def test_rerun_that_gives_the_same_again_agrees(
+    home: Path, capsys: pytest.CaptureFixture[str], pytest_that: Any
+) -> None:
+    old = here(home, 0.25)
+    pytest_that(lambda folder: shutil.copy(old, folder / "20261201T000000Z-m-r2.jsonl"), 0)
+
+    assert main(["rerun", CASE, "--journal", str(old)]) == 0
     assert capsys.readouterr().out.rstrip().endswith("the intervals agree")
 
 
 def test_rerun_of_a_test_that_is_gone_says_what_pytest_said(
-    home: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, capsys: pytest.CaptureFixture[str], pytest_that: Any
 ) -> None:
     here(home, 0.25)
-    (home / "test_net.py").unlink()
+    pytest_that(lambda _: None, 4)
 
-    assert main(["rerun", "net/baseline/simulated/cpu/b1"]) == 2
+    assert main(["rerun", CASE]) == 2
     assert "pytest ended with exit code 4 and measured nothing" in capsys.readouterr().err
 
 

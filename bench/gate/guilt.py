@@ -4,8 +4,8 @@ import math
 
 from bench.gate.halving import Mark, NotDearer, Search, Step
 from bench.gate.repository import Commit
-from bench.gate.wording import change, command, fence, quoted
-from bench.report.text import escape, plain
+from bench.gate.wording import change, command, fence, harmless, quoted
+from bench.report.text import plain
 from bench.statistics import Interval
 
 
@@ -52,13 +52,13 @@ def report(found: Search, case: str) -> str:
 
 def _told(commit: Commit) -> str:
     said = f"{quoted(commit.short)} {quoted(commit.subject)}"
-    return f"{said}, {quoted(commit.author)}, {escape(commit.date[:10])}"
+    return f"{said}, {quoted(commit.author)}, {harmless(commit.date[:10])}"
 
 
 def _row(step: Step) -> str:
     seen = change(step.ratio) if step.ratio else "—"
     named = f"{quoted(step.commit.short)} {quoted(step.commit.subject)}"
-    return f"| {step.mark} | {named} | {seen} | {escape(step.why)} |"
+    return f"| {step.mark} | {named} | {seen} | {harmless(step.why)} |"
 
 
 def _own_change(found: Search) -> str:

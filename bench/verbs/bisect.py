@@ -34,6 +34,9 @@ def add(verbs: "Verbs") -> None:
         "--pairs", type=int, default=6, metavar="N", help="at first for each commit; default: 6"
     )
     bisect.add_argument(
+        "--margin", default="1%", metavar="2%", help="least difference to look for; default: 1%%"
+    )
+    bisect.add_argument(
         "--test",
         default="",
         metavar="NODEID",
@@ -96,6 +99,7 @@ def _searched(options: argparse.Namespace, repository: "Repository", measure: "C
     from bench.gate.bisection import GitBisection
     from bench.gate.guilt import not_dearer, step_line
     from bench.gate.halving import NotDearer, confirm, search, steps_left
+    from bench.gate.limits import margins
     from bench.gate.wording import change, minutes
 
     good, bad = (repository.resolve(each) for each in (options.good, options.bad))
@@ -106,7 +110,7 @@ def _searched(options: argparse.Namespace, repository: "Repository", measure: "C
             f"{number} commits between {good[:9]} and {bad[:9]}: first good against bad, then about"
             f" {steps} steps, each of {2 * options.pairs} processes or more"
         )
-        whole = confirm(measure, good, bad, options.pairs)
+        whole = confirm(measure, good, bad, options.pairs, margin=margins([options.margin])[0][1])
         if isinstance(whole, NotDearer):
             _say(not_dearer(whole, options.case))
             return EXIT_NOTHING_RAN
