@@ -53,7 +53,10 @@ class Lab:
     ) -> Ended:
         works = self.works[side.revision]
         if "--collect-only" in arguments:
-            write_tests(folder, ["suites"], [(test, test) for test in works])
+            given = [argument for argument in arguments if not argument.startswith("-")]
+            named = {argument for argument in given if "::" in argument}
+            chosen = [test for test in works if not named or test in named]
+            write_tests(folder, given, [(test, test) for test in chosen])
             return Ended(0, None, "", 0.5)
         self.number += 1
         tests = tuple(argument for argument in arguments if "::" in argument)

@@ -45,6 +45,7 @@ FLOORS = {
     "pytest_bridge": 3,
     "session": 3,
     "subject": 3,
+    "alone": 3,
     "run": 3,
     "result": 3,
     "description": 3,

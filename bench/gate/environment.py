@@ -114,7 +114,7 @@ def layer(repository: Path) -> list[str]:
     """The lines of a ``.pth`` file that give what this environment has, without the repository."""
     paths = [path for path in _search_path() if not _is_of(Path(path), repository)]
     finders = [line for path in paths for line in _finders(Path(path), repository)]
-    return [*paths, *finders, _FINDERS_FIRST]
+    return [*paths, _FINDERS_FIRST, *finders]  # those of here stay behind, as they do here
 
 
 def _search_path() -> list[str]:

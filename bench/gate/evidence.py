@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.gate.answer import ENERGY, TIME, Pair, Series, Word
+from bench.gate.answer import ENERGY, Pair, Quantity, Series, Word
 from bench.gate.canary import group, margin
 from bench.gate.plan import BASE, HEAD, Name, name_of
 from bench.gate.state import State
@@ -112,11 +112,11 @@ def evidence(folder: Path) -> Evidence:
         if each.name.stage == 1 and not each.name.canary
         for record in each.journal.cases
     }
-    runs = (
-        next((each.journal.run for each in found if (each.name.side == HEAD) == head), None)
-        for head in (False, True)
+    base, head = (
+        next((each.journal.run for each in found if (each.name.side == HEAD) == is_head), None)
+        for is_head in (False, True)
     )
-    return Evidence(folder, state, wider, cases, *runs, tuple(notes), groups, others)
+    return Evidence(folder, state, wider, cases, base, head, tuple(notes), groups, others)
 
 
 def _moved(series: Iterable[Series], others: Mapping[str, Evidence]) -> Iterator[Series]:
@@ -159,18 +159,22 @@ def _values(found: Iterable[_Process]) -> dict[tuple[str, bool], list[Value]]:
     return values
 
 
+def _quantities(state: State) -> list[Quantity]:
+    """What is to be decided, energy first."""
+    known: tuple[Quantity, ...] = ("energy", "time")
+    return [quantity for quantity in known if quantity in state.asked.metrics]
+
+
 def _series(
     sides: Sides, values: Sequence[Value], state: State, *, canary: bool
 ) -> Iterator[Series]:
     """The series of each quantity that is asked for."""
     record = sides.record
-    for quantity in (ENERGY, TIME):
-        if quantity not in state.asked.metrics:
-            continue
+    for quantity in _quantities(state):
         pairs = _pairs(values, quantity)
         unlike = _unlike(values, quantity)
-        absent = "" if canary else _one_sided(sides)
-        absent = absent or unlike or state.lost.get(record.nodeid, "")
+        lost = state.lost.get(record.nodeid, "")
+        absent = lost or ("" if canary else _one_sided(sides)) or unlike
         one = Series(
             record.case,
             quantity,
@@ -243,9 +247,8 @@ def _of_tests(state: State, cases: Mapping[str, Sides]) -> Iterator[Series]:
             there, other = ("HEAD", "base") if base is None else ("base", "HEAD")
             why = f"only in {there}: {other} has no such test, or could not collect it"
         if why and test not in known:
-            for quantity in (ENERGY, TIME):
-                if quantity in state.asked.metrics:
-                    yield Series(test, quantity, "", absent=why)
+            for quantity in _quantities(state):
+                yield Series(test, quantity, "", absent=why)
 
 
 def _widened(series: Series, state: State) -> Series:

@@ -134,12 +134,12 @@ def _hold_against_others(turns: Turns, found: Evidence, baseline: Baseline) -> N
     """Runs nights within the night for cases that are held against another baseline."""
     state = turns.state
     moved = {case: other for case in found.cases if (other := baseline(case)) is not None}
-    for other in {each.revision: each for each, _ in moved.values()}.values():
-        place = f"accepted-{other.short}"
-        whys = {case: why for case, (each, why) in moved.items() if each == other}
-        turns.say(f"{len(whys)} cases are held against {other.short}, as accepted")
+    for accepted in {each.revision: each for each, _ in moved.values()}.values():
+        place = f"accepted-{accepted.short}"
+        whys = {case: why for case, (each, why) in moved.items() if each == accepted}
+        turns.say(f"{len(whys)} cases are held against {accepted.short}, as accepted")
         run_night(
-            other,
+            accepted,
             turns.sides[HEAD],
             folder=turns.folder / place,
             select=(*state.options, *_arguments(found, whys)),

@@ -1,7 +1,6 @@
 """``joulebench gate --against REV``: did this revision become dearer than that one?"""
 
 import argparse
-import functools
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -68,12 +67,19 @@ def _add_limits(gate: argparse.ArgumentParser) -> None:
 
 
 def _add_running(gate: argparse.ArgumentParser) -> None:
-    whole = {"type": int, "metavar": "N"}
-    gate.add_argument("--pairs", default=6, help="pairs of every case; default: 6", **whole)
-    gate.add_argument("--fresh", default=12, help="more of a candidate; default: 12", **whole)
-    gate.add_argument("--together", default=8, help="most tests of a process; default: 8", **whole)
-    gate.add_argument("--canaries", help="tests run against themselves; default: 5 %%", **whole)
-    gate.add_argument("--seed", default=0, help="of every order; default: 0", **whole)
+    gate.add_argument(
+        "--pairs", default=6, help="pairs of every case; default: 6", type=int, metavar="N"
+    )
+    gate.add_argument(
+        "--fresh", default=12, help="more of a candidate; default: 12", type=int, metavar="N"
+    )
+    gate.add_argument(
+        "--together", default=8, help="most tests of a process; default: 8", type=int, metavar="N"
+    )
+    gate.add_argument(
+        "--canaries", help="tests run against themselves; default: 5 %%", type=int, metavar="N"
+    )
+    gate.add_argument("--seed", default=0, help="of every order; default: 0", type=int, metavar="N")
     gate.add_argument("--timeout", type=float, metavar="S", help="longest time of a process")
     gate.add_argument(
         "--build", default="", metavar="COMMAND", help="installs a revision; default: pip, see docs"
@@ -211,16 +217,16 @@ def _baseline(options: argparse.Namespace, base: "Checkout", head: "Checkout") -
     from bench.gate.repository import Repository
 
     told, repository = read(options.results), Repository(Path.cwd())
-    made = functools.cache(
-        lambda commit: checkout(Path.cwd(), commit, build=options.build, say=_say)
-    )
+    made: dict[str, Checkout] = {}
 
     def baseline(case: str) -> "tuple[Checkout, str] | None":
         found = newest(case, base.revision, head.revision, told, repository.is_ancestor)
         if found is None:
             return None
         why = f"held against {found.commit[:9]}, accepted {found.when[:10]}: {found.reason}"
-        return made(found.commit), why
+        if found.commit not in made:
+            made[found.commit] = checkout(Path.cwd(), found.commit, build=options.build, say=_say)
+        return made[found.commit], why
 
     return baseline
 
