@@ -73,7 +73,8 @@ def power_grew() -> Night:
 
 
 def commit(number: int, subject: str, author: str = "Ada") -> Commit:
-    return Commit(f"{number:040x}", author, "2026-11-22T01:02:03+00:00", subject)
+    """A commit whose hash repeats its number."""
+    return Commit(f"{number:04x}c0ffe" * 4 + "abcd", author, "2026-11-22T01:02:03+00:00", subject)
 
 
 def sides(
@@ -81,7 +82,7 @@ def sides(
 ) -> Known:
     """What is known of both sides of the case."""
     record = case or a_case(nodeid="tests/test_digits.py::test_model", quality=quality(0.97))
-    touching = (commit(9, "use 8 threads by default"),)
+    touching = (commit(0x9C8D, "use 8 threads by default"),)
     fields: dict[str, Any] = {
         "base": Side(GOOD, "2026-11-21T10:00:00Z", run=base or a_run(), case=record),
         "head": Side(BAD, "2026-11-22T10:00:00Z", run=head or a_run(), case=record),

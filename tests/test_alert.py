@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import alert_example
 import jsonschema
 import nights
 import pytest
@@ -172,7 +173,7 @@ def test_the_commits_that_touch_the_code_are_listed_and_the_others_counted() -> 
     text = the_block()
 
     assert "<code>1a2b3c4d5</code>..<code>5d6e7f8a9</code>: 1 touching its code, 3 others" in text
-    assert "<code>000000000</code> <code>use 8 threads by default</code>, <code>Ada</code>" in text
+    assert "<code>9c8dc0ffe</code> <code>use 8 threads by default</code>, <code>Ada</code>" in text
 
 
 def test_many_commits_are_cut_short_with_their_number() -> None:
@@ -561,3 +562,7 @@ def test_the_same_night_gives_the_same_bytes() -> None:
     assert junit(night, known) == junit(night, known)
     assert block(night, night.decisions[:2], nights.sides()) in page(night, known)
     assert night.decisions[0].series.quantity == ENERGY
+
+
+def test_the_example_of_the_documents_is_what_the_code_writes() -> None:
+    assert alert_example.in_page() == f"\n{alert_example.the_page()}\n"

@@ -363,7 +363,7 @@ def quick(home: History, monkeypatch: pytest.MonkeyPatch) -> History:
     """The verbs with processes that take a moment."""
     from bench.gate import case_pairs, night
 
-    defaults = night.run_night.__kwdefaults__
+    defaults = night.run_night.__kwdefaults__ or {}
     monkeypatch.setitem(defaults, "start", quick_pytest.start)
     monkeypatch.setattr(
         case_pairs.CasePairs.__init__,
@@ -500,17 +500,21 @@ def test_rerun_of_two_revisions_gates_one_case(
 # -- with real processes --------------------------------------------------------------------------
 
 
+def watts(number: float) -> dict[str, str]:
+    return {"model.py": f"WATTS = {number}\n"}
+
+
 def test_the_commit_that_only_draws_more_power_is_found_by_real_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = repository(tmp_path / "project")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(FAST))
-    files = {"conftest_py": CONFTEST + DEVICE, "test_model_py": SIMULATED}
-    good = add(folder, "a model", model_py="WATTS = 30.0\n", **files)
-    add(folder, "words", notes_txt="one\n")
-    guilty = add(folder, "wider vectors", model_py="WATTS = 33.0\n")
-    add(folder, "more words", notes_txt="two\n")
+    files = {"conftest.py": CONFTEST + DEVICE, "test_model.py": SIMULATED, **watts(30)}
+    good = add(folder, "a model", files)
+    add(folder, "words", {"notes.txt": "one\n"})
+    guilty = add(folder, "wider vectors", watts(33))
+    add(folder, "more words", {"notes.txt": "two\n"})
     test = "test_model.py::test_model"
     words = ["bisect", f"{test}/baseline/simulated/cpu/b1", "--good", good, "--test", test]
 

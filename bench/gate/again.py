@@ -225,7 +225,7 @@ def arguments(journal: Journal, record: CaseRecord, more: Sequence[str] = ()) ->
             f" {journal.run.command}"
         )
     settings = journal.run.settings
-    options = {"seed": journal.run.seed}
+    options: dict[str, Any] = {"seed": journal.run.seed}
     for name in ("profile", "device", "processes", "alone", "seeds", "meters", "weights", "data"):
         value = settings.get(name)
         if value not in {None, ""} if not isinstance(value, list) else value:

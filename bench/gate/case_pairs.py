@@ -8,10 +8,11 @@ from pathlib import Path
 from bench.gate import process
 from bench.gate.answer import Pair, Quantity
 from bench.gate.checkout import CheckoutError, checkout
+from bench.gate.collect import CannotMeasureError, Start
 from bench.gate.decide import Rule
 from bench.gate.environment import BuildError
 from bench.gate.halving import SkippedError
-from bench.gate.night import CannotMeasureError, Start, run_night
+from bench.gate.night import run_night
 from bench.gate.plan import Plan
 
 _NO_CANDIDATES = 1e-12

@@ -77,8 +77,8 @@ def level(values: Sequence[float]) -> Interval:
     largest = max(values)  # a sum of the largest floats is none
     middle, standard, degrees = center([value / largest for value in values])
     half = t_quantile(0.95, degrees) * standard
-    ends = (largest * each for each in (middle, middle - half, middle + half))
-    return Interval(*ends, len(values))
+    value, low, high = (largest * each for each in (middle, middle - half, middle + half))
+    return Interval(value, low, high, len(values))
 
 
 def _half(logs: Sequence[float]) -> float:

@@ -108,8 +108,9 @@ def _gate(options: argparse.Namespace) -> int:
     from bench.gate.alert import blocks, page
     from bench.gate.canary import exit_code, night
     from bench.gate.checkout import checkout
+    from bench.gate.collect import CannotMeasureError
     from bench.gate.environment import BuildError
-    from bench.gate.night import CannotMeasureError, folder_of, run_night
+    from bench.gate.night import folder_of, run_night
     from bench.gate.repository import Repository
 
     test = options.test or test_of(options.case, options.results)
