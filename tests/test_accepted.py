@@ -1,6 +1,7 @@
 """What is accepted moves a baseline and is never forgotten; which commits touch a case."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,9 +138,18 @@ def test_a_file_that_cannot_be_read_or_written_is_an_error(tmp_path: Path) -> No
 
     with pytest.raises(JournalError, match="cannot read"):
         accepted.read(tmp_path)
-    (tmp_path / "file").touch()
-    with pytest.raises(JournalError, match="cannot"):
-        accepted.append(tmp_path / "file" / "results", ONE)
+
+
+def test_a_line_that_does_not_reach_the_disk_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(JournalError, match="cannot write .*: No space left on device"):
+        accepted.append(tmp_path, ONE)
 
 
 def test_the_file_is_no_journal(tmp_path: Path) -> None:

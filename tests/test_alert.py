@@ -89,6 +89,13 @@ def test_pairs_of_other_processes_are_not_divided_by_each_other() -> None:
     assert split(energy, replace(mixed, series=replace(mixed.series, pairs=other))) is None
 
 
+def test_a_power_that_no_float_holds_is_not_split() -> None:
+    quick = nights.decision(quantity=TIME, pairs=nights.pairs(1e-300, 1e-300, fresh=12))
+    large = nights.decision(pairs=nights.pairs(1e300, 1e300, fresh=12))
+
+    assert split(large, quick) is None
+
+
 def test_an_unchanged_energy_is_nobody_s_work() -> None:
     same = nights.decision(values=(1.0, 1.0), pairs=nights.pairs(1.0, 1.0, wobble=(0.0,) * 6))
 

@@ -322,12 +322,51 @@ def test_a_good_revision_that_is_no_ancestor_is_refused(home: History, good: int
 def test_a_start_that_git_refuses_leaves_nothing(
     home: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bisection = GitBisection(Repository(home.folder), home.hashes[0], home.hashes[-1])
-    (home.folder / STATE).mkdir(exist_ok=True)
-    (home.folder / STATE / f"bisect-{os.getpid()}").write_text("in the way")
+    really = Repository.git
 
-    with pytest.raises(ValueError, match="git worktree"), bisection:
+    def refuses(self: Repository, *arguments: str) -> str:
+        if arguments[0] == "bisect":
+            raise ValueError("git bisect: no")
+        return really(self, *arguments)
+
+    monkeypatch.setattr(Repository, "git", refuses)
+    bisection = GitBisection(Repository(home.folder), home.hashes[0], home.hashes[-1])
+
+    with pytest.raises(ValueError, match="git bisect: no"), bisection:
         pass
+    untouched(home)
+
+
+def test_what_git_does_not_take_is_told_in_its_words(
+    home: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = Repository.run
+
+    def run(self: Repository, *arguments: str) -> subprocess.CompletedProcess[str]:
+        if arguments == ("bisect", "bad"):
+            return subprocess.CompletedProcess(arguments, 1, "", "error:\n  no room")
+        return really(self, *arguments)
+
+    monkeypatch.setattr(Repository, "run", run)
+    bisection = GitBisection(Repository(home.folder), home.hashes[0], home.hashes[-1])
+
+    with bisection, pytest.raises(ValueError, match="git bisect bad: error: no room"):
+        bisection.tell(Mark.BAD)
+    untouched(home)
+
+
+def test_the_worktree_of_somebody_else_s_process_is_left_alone(
+    home: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.folder / STATE / "bisect-1").mkdir(parents=True)
+
+    def denied(number: int, what: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", denied)
+    clean(Repository(home.folder))
+
+    assert (home.folder / STATE / "bisect-1").exists()
 
 
 # -- pairs of a case ------------------------------------------------------------------------------
@@ -514,7 +553,6 @@ def test_the_commit_that_only_draws_more_power_is_found_by_real_processes(
     good = add(folder, "a model", files)
     add(folder, "words", {"notes.txt": "one\n"})
     guilty = add(folder, "wider vectors", watts(33))
-    add(folder, "more words", {"notes.txt": "two\n"})
     test = "test_model.py::test_model"
     words = ["bisect", f"{test}/baseline/simulated/cpu/b1", "--good", good, "--test", test]
 
