@@ -34,7 +34,7 @@ def start(side: Checkout, arguments: Sequence[str], folder: Path, deadline_s: fl
     if "--collect-only" in arguments:
         write_tests(folder, [TEST], [(TEST, TEST)] if found["has"] else [])
         return Ended(0, None, "", 0.5)
-    luck = random.Random(f"{folder.parent.parent.name}/{folder.name}/{side.revision}")
+    luck = random.Random(f"{folder.name}/{side.revision}")
     costs = []
     for _ in range(3):
         seconds = found["seconds"] * (1 + luck.gauss(0, 0.001))

@@ -148,7 +148,7 @@ def test_a_line_that_does_not_reach_the_disk_is_an_error(
 
     monkeypatch.setattr(os, "fsync", full)
 
-    with pytest.raises(JournalError, match="cannot write .*: No space left on device"):
+    with pytest.raises(JournalError, match=r"cannot write .*: No space left on device"):
         accepted.append(tmp_path, ONE)
 
 

@@ -1,6 +1,7 @@
 """A bisection names the commit that made a case dearer, and leaves everything else as it was."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from quick_pytest import CASE, TEST, model
 from repositories import History, git
 
 from bench.cli import main
-from bench.gate import again, process
+from bench.gate import accepted, again, process
 from bench.gate.answer import ENERGY, TIME, Pair, Quantity
 from bench.gate.bisection import GitBisection, clean
 from bench.gate.case_pairs import CasePairs
@@ -47,6 +48,9 @@ def test_model(joules):
     joules(SimulatedModel(DEVICE, Work(0.004, WATTS)), runtime="simulated")
 """
 LUCK = (0.001, -0.002, 0.0015, -0.0005, 0.002, -0.002)
+
+
+HOSTILE = "<script>dearer | `x`</script>\n\nSigned-off-by: ](javascript:x)\n| a | b |"
 
 
 def pairs(ratio: float, number: int = 6, spread: float = 1.0) -> list[Pair]:
@@ -240,7 +244,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
     history.commit("third", {"README.md": "three"})
     history.commit("cannot be imported", model(imports=False))
     history.commit("can again", model())
-    history.commit("<script>dearer | `x`</script>", model(seconds=0.0012), "Eve ](x)")
+    history.commit(
+        "<script>dearer | `x`</script>\n\nSigned-off-by: ](javascript:x)\n| a | b |",
+        model(seconds=0.0012),
+        "Eve ](x)",
+    )
     history.commit("later", {"README.md": "four"})
     history.commit("last", {"README.md": "five"})
     monkeypatch.chdir(history.folder)
@@ -426,7 +434,7 @@ def test_bisect_prints_steps_and_the_guilty_commit(
     said = capsys.readouterr()
     assert f"8 commits between {good[:9]}" in said.err
     assert "expected: 1 min or more" in said.err
-    assert f"bad   {quick.hashes[6][:9]}  +19.99 %" in said.out
+    assert re.search(rf"^bad   {quick.hashes[6][:9]}  \+(19|20)\.\d+ %", said.out, re.MULTILINE)
     text = (quick.folder / "out" / "found.md").read_text()
     assert text in said.out
     assert f"dearer since <code>{quick.hashes[6][:9]}</code>\n" in text
@@ -511,6 +519,9 @@ def test_accepting_a_change_quiets_the_gate_until_the_next_one(
     assert "1 touching its code" not in page  # nothing but the test's own file is imported
 
     assert main(["accept", CASE, "--reason", "it answers better"]) == 0
+    (line,) = accepted.read(quick.folder / "results")
+    assert line.ratio == pytest.approx(1.2, abs=0.01)
+    assert (quick.folder / "results" / "gate" / line.run).is_dir()
     assert gate(quick, good) == 0
     assert gate(quick, good, "--json", "answer.json") == 0
 

@@ -18,8 +18,8 @@ from journals import DRAM, MACHINE, a_case, a_journal, a_run, package, save
 from bench.cli import main
 from bench.gate.again import agree, arguments, compared, find, record_of, require_machine, test_of
 from bench.gate.answer import ENERGY, TIME, Night, Word
+from bench.gate.earlier import change_of, scatter, with_noise
 from bench.gate.machine_answer import ANSWER, answer
-from bench.gate.noise import scatter, with_noise
 from bench.machine import fingerprint
 from bench.record import JournalError
 from bench.records import Journal
@@ -329,3 +329,41 @@ def test_few_nights_show_no_noise(tmp_path: Path) -> None:
 
 def test_one_night_on_which_it_changed_is_no_noise() -> None:
     assert scatter([0.0, 0.0, 0.01, 0.0, 2.0]) == 0.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "torn",
+        "[]",
+        '{"decisions": [{"case": "a", "ratio": null}]}',
+        '{"decisions": [{"ratio": {"value": -1}}]}',
+        '{"decisions": [{"ratio": {"value": NaN}}]}',
+    ],
+)
+def test_an_answer_that_is_damaged_says_nothing(tmp_path: Path, text: str) -> None:
+    place = tmp_path / "20261101T000000Z"
+    place.mkdir()
+    (place / ANSWER).write_text(text)
+
+    assert change_of("a", "c", tmp_path) is None
+    found = with_noise({"a": nights.sides()}, tmp_path / "20261107T000000Z", "m")
+    assert found["a"].noise == {}
+
+
+def test_the_change_at_a_commit_is_that_of_the_newest_night_energy_first(tmp_path: Path) -> None:
+    known = {nights.CASE: nights.sides()}
+    for number, ratio in enumerate((1.5, 1.2), start=1):
+        place = tmp_path / f"2026110{number}T000000Z"
+        place.mkdir()
+        told = (
+            nights.decision(quantity=TIME, values=(1.0, 3.0)),
+            nights.decision(values=(1.0, ratio)),
+        )
+        (place / ANSWER).write_text(json.dumps(answer(Night(told), known)))
+
+    found = change_of(nights.CASE, nights.BAD, tmp_path)
+
+    assert found is not None
+    assert (round(found.ratio, 2), found.night) == (1.2, "20261102T000000Z")
+    assert change_of(nights.CASE, nights.GOOD, tmp_path) is None

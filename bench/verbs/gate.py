@@ -243,8 +243,8 @@ def _write(options: argparse.Namespace, night: "Night", found: "Evidence") -> No
 
     from bench.gate.about import known_of
     from bench.gate.alert import blocks, page
+    from bench.gate.earlier import with_noise
     from bench.gate.machine_answer import ANSWER, answer, junit
-    from bench.gate.noise import with_noise
     from bench.gate.repository import Repository
 
     known = known_of(found, Repository(Path.cwd()), blocks(night, {}))

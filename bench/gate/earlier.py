@@ -1,19 +1,19 @@
-"""How much a case differed from its baseline on the nights before: what is noise for it.
+"""What the nights before have answered: the noise of a case, and the change that is accepted.
 
 Each night's answer stands in its folder. The noise of a case is the scatter of its ratios over the
 last nights: 1.4826 times their median distance from their median, so that a night on which it did
 change counts for little.
 """
 
-import contextlib
 import json
 import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from bench.gate.answer import ENERGY, TIME
 from bench.gate.known import Known
 from bench.gate.machine_answer import ANSWER
 
@@ -58,12 +58,50 @@ def scatter(logs: list[float]) -> float:
     return math.expm1(_NORMAL * statistics.median(abs(log - middle) for log in logs))
 
 
+class Change(NamedTuple):
+    """What a night has said of a case: head ÷ base, and the name of its folder."""
+
+    ratio: float
+    night: str
+
+
+def change_of(case: str, commit: str, nights: Path) -> Change | None:
+    """The change of a case at a commit as the newest night with both tells it, energy first.
+
+    Args:
+        case: Its id.
+        commit: Hash of the head of that night.
+        nights: Folder of all nights.
+    """
+    for path in sorted(nights.glob(f"*/{ANSWER}"), reverse=True)[:_MOST]:
+        found = {
+            each["quantity"]: each["ratio"]["value"]
+            for each in _decisions(path)
+            if each["case"] == case and each["ratio"] and each["head"]["commit"] == commit
+        }
+        if found:
+            return Change(found.get(ENERGY) or found[TIME], path.parent.name)
+    return None
+
+
 def _logs(path: Path, machine: str) -> dict[tuple[str, str], float]:
-    """ln(head ÷ base) of each case and quantity of a night; nothing of one that cannot be read."""
-    found: dict[tuple[str, str], float] = {}
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+    """ln(head ÷ base) of each case and quantity of a night."""
+    return {
+        (each["case"], each["quantity"]): math.log(each["ratio"]["value"])
+        for each in _decisions(path)
+        if each["ratio"] and each["head"]["machine"] in {None, machine}
+    }
+
+
+def _decisions(path: Path) -> list[dict[str, Any]]:
+    """What a night has decided; nothing of one that cannot be read: it is no more than a hint."""
+    try:
         answer: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        for each in answer["decisions"]:
-            if each["ratio"] and each["head"]["machine"] in {None, machine}:
-                found[each["case"], each["quantity"]] = math.log(each["ratio"]["value"])
-    return found
+        decisions = answer["decisions"]
+        for each in decisions:
+            if each["ratio"] and not 0 < float(each["ratio"]["value"]) < math.inf:
+                return []
+            _ = each["case"], each["quantity"], each["head"]["machine"], each["head"]["commit"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+    return list(decisions)
