@@ -571,3 +571,20 @@ def test_a_reason_on_the_terminal_is_one_short_line(tmp_path: Path) -> None:
 
     assert all("\n" not in line and "\x1b" not in line and len(line) < 300 for line in shown)
     assert sum(B in line for line in shown) == 2
+
+
+def test_a_process_that_had_ended_when_the_night_was_killed_does_not_run_again(
+    tmp_path: Path,
+) -> None:
+    run(tmp_path, lab({A: WORK}))
+    state = State.read(tmp_path)
+    name = list(state.done)[-1]
+    del state.done[name]
+    state.status = "running"
+    state.write(tmp_path)
+    again = lab({A: WORK})
+
+    found = run(tmp_path, again)
+
+    assert again.number == 0
+    assert name in found.state.done
