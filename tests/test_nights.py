@@ -1,4 +1,4 @@
-"""What simulated nights of known truth say of the gate: in small here, in full in the committed run."""
+"""What simulated nights of known truth say of the gate: in small here, in full as committed."""
 
 import copy
 import doctest
@@ -123,7 +123,7 @@ def test_fishers_combination_is_the_products_chi_square() -> None:
 
 
 def test_two_runs_of_the_simulation_give_the_same_numbers() -> None:
-    small = {key: 4 for key in nights.SIZES} | {"alone": 20, "earlier nights": 12, "cases": 20}
+    small = dict.fromkeys(nights.SIZES, 4) | {"alone": 20, "earlier nights": 12, "cases": 20}
 
     assert nights.simulate(small) == nights.simulate(small)
 
