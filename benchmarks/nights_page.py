@@ -53,8 +53,8 @@ def page(run: Run) -> str:
         "# Does the gate cry wolf, and what does it find?",
         "",
         (
-            f"Simulated nights of {sizes['cases']} cases, of which the truth is known, judged by the"
-            " rule that ships."
+            f"Simulated nights of {sizes['cases']} cases, of which the truth is known, judged"
+            " by the rule that ships."
         ),
         "Nothing here is a measurement of a machine; it ranks methods under one family of noise.",
         f"Simulated {run['started']} with fixed seeds.",
@@ -62,8 +62,8 @@ def page(run: Run) -> str:
         (
             f"The rule: {rule['pairs']} pairs of fresh processes; where p < {rule['first']:g},"
             f" {rule['fresh']} fresh ones, which alone must give p < {rule['second']:g};"
-            f" then Benjamini and Hochberg's limit, q = {rule['q']:g}, over the p values of all pairs"
-            " of every case."
+            f" then Benjamini and Hochberg's limit, q = {rule['q']:g}, over the p values of all"
+            " pairs of every case."
         ),
         f"The margin is {_share(run['margin'])} by default; see [the rule](../docs/gate-rule.md).",
         "",
