@@ -99,8 +99,11 @@ def alone(
 ) -> float:
     """How often a change is found whose night has no other: the p values of all others are 1."""
     series = night(random, noise, [change] * sizes["alone"], margin, rule)
-    others = [1.0] * (sizes["cases"] - 1)
-    found = [discoveries([chance(e, rule), *others], rule.q)[0] for e in series if e.log_ratios(2)]
+    found = [
+        discoveries([chance(each, rule), *[1.0] * (sizes["cases"] - 1)], rule.q)[0]
+        for each in series
+        if each.log_ratios(2)
+    ]
     return sum(found) / len(series)
 
 

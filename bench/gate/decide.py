@@ -50,8 +50,8 @@ class Rule:
     """
 
     pairs: int = 6
-    fresh: int = 12
-    first: float = 0.05
+    fresh: int = 24
+    first: float = 0.2
     second: float = 0.01
     q: float = 0.05
     estimates: bool = False
