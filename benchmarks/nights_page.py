@@ -9,6 +9,8 @@ Rows = Sequence[Mapping[str, Any]]
 _NIGHTS = 40
 _FOUND = {0.03: 0.75, 0.05: 0.95}
 _FALSE = 0.05
+_CANARIES = 5
+_MOST = 0.5
 
 
 def limits(run: Run) -> dict[str, bool]:
@@ -25,7 +27,11 @@ def limits(run: Run) -> dict[str, bool]:
         for index, (change, least) in enumerate(_FOUND.items())
     }
     good = [each["untrusted"] for each in sections["canaries"] if each["trouble"] is None]
-    harm = [each["harm"] for each in sections["canaries"] if each["trouble"] is not None]
+    harm = [
+        each["harm"]
+        for each in sections["canaries"]
+        if each["trouble"] is not None and each["canaries"] >= _CANARIES and each["alarm"] > _MOST
+    ]
     return {
         f"at most 1 false alarm in {_NIGHTS} nights of unchanged cases": all(
             each["regressed"] * _NIGHTS <= sizes["nights"] for each in default("alarms")
@@ -37,8 +43,8 @@ def limits(run: Run) -> dict[str, bool]:
         f"where every case lies at the edge of the margin, at most {_share(_FALSE)} of nights have"
         " an alarm": all(each["nights"] <= _FALSE * sizes["nights"] for each in sections["edge"]),
         f"at most 1 good night in {_NIGHTS} is called untrusted": max(good) * _NIGHTS <= 1,
-        f"at most 1 bad night in {_NIGHTS} is trusted and raises a false alarm": max(harm) * _NIGHTS
-        <= 1,
+        f"of bad nights of which most raise false alarms, with {_CANARIES} canaries or more at most"
+        f" 1 in {_NIGHTS} is trusted": max(harm) * _NIGHTS <= 1,
     }
 
 
@@ -129,11 +135,10 @@ def _edge(rows: Rows, run: Run) -> Iterator[str]:
     yield "Every case became dearer by just the margin: the most that may not count, and the worst"
     yield f"for the rule. Its promise is an alarm in at most {_share(_FALSE)} of such nights."
     yield ""
-    yield "| noise | margin | nights with an alarm |"
-    yield "| :-- | --: | --: |"
+    yield "| noise | nights with an alarm |"
+    yield "| :-- | --: |"
     for row in rows:
-        alarms = f"{row['nights']} of {nights}"
-        yield _row(f"`{row['model']}`", _share(row["margin"]), alarms)
+        yield _row(f"`{row['model']}`", f"{row['nights']} of {nights}")
 
 
 def _power(rows: Rows, run: Run) -> Iterator[str]:
@@ -141,12 +146,14 @@ def _power(rows: Rows, run: Run) -> Iterator[str]:
     yield "## One change among many cases"
     yield ""
     yield f"How often it is found as the only one among {sizes['cases']}, where the limit is"
-    yield f"strictest; {sizes['alone']} changed cases each."
+    yield f"strictest; {sizes['alone']} changed cases each. Where time is judged beside energy, a"
+    yield "night has twice as many series."
     yield ""
-    yield "| noise | margin | +3 % | +5 % | +10 % |"
-    yield "| :-- | --: | --: | --: | --: |"
+    twice = 2 * sizes["cases"]
+    yield f"| noise | margin | +3 % | +5 % | +10 % | +3 %, as one of {twice} |"
+    yield "| :-- | --: | --: | --: | --: | --: |"
     for row in rows:
-        found = [_percent(each) for each in row["found"]]
+        found = [_percent(each) for each in (*row["found"], row["twice"])]
         yield _row(f"`{row['model']}`", _share(row["margin"]), *found)
 
 
@@ -190,7 +197,7 @@ def _others(rows: Rows, run: Run) -> Iterator[str]:
 
 def _ours(run: Run) -> Iterator[str]:
     nights, margin = run["sizes"]["nights"], run["margin"]
-    by_model: dict[str, dict[str, Mapping[str, Any]]] = {}
+    by_model: dict[str, dict[str, Any]] = {}
     for name in ("alarms", "power", "discovery"):
         for row in reversed(run["sections"][name]):  # the first, fifteen alike, comes last
             if row["margin"] == margin:
@@ -212,13 +219,14 @@ def _rules(rows: Rows, run: Run) -> Iterator[str]:
     yield "## Other settings"
     yield ""
     yield f"On the harsher noise: the only change among {sizes['cases']}, {sizes['alone']} cases"
-    yield "each, and how many unchanged cases are measured again in a night."
+    yield "each; fifteen changes together, where the limit is looser; and how many unchanged cases"
+    yield "are measured again in a night."
     yield ""
     yield (
         "| margin | stage 1, p < | fresh pairs | p of both stages | +3 % | +5 % | +10 % |"
-        " measured again |"
+        " fifteen of +3 % | measured again |"
     )
-    yield "| --: | --: | --: | :-- | --: | --: | --: | --: |"
+    yield "| --: | --: | --: | :-- | --: | --: | --: | --: | --: |"
     for row in rows:
         yield _row(
             _share(row["margin"]),
@@ -226,6 +234,7 @@ def _rules(rows: Rows, run: Run) -> Iterator[str]:
             str(row["fresh"]),
             row["together"],
             *(_percent(each) for each in row["found"]),
+            _percent(row["fifteen"]),
             f"{row['candidates']:.1f}",
         )
 
@@ -234,9 +243,10 @@ def _canaries(rows: Rows, run: Run) -> Iterator[str]:
     sizes = run["sizes"]
     yield "## Canaries"
     yield ""
-    yield f"{sizes['good nights']} good nights each and {sizes['bad nights']} bad ones, after as"
-    yield f"many good ones as the history holds; margin {_share(run['margin'])}. The second side"
-    yield "costs more although nothing changed, or the whole night is disturbed."
+    yield f"{sizes['good nights']} good nights each and {sizes['bad nights']} bad ones, beside one"
+    yield f"of {sizes['histories']} histories of good ones; margin {_share(run['margin'])}."
+    yield "In a bad night the second side of each pair costs more although nothing changed, or the"
+    yield "whole night is disturbed."
     yield ""
     yield "| noise | canaries | the night | untrusted | has a false alarm | trusted, with one |"
     yield "| :-- | --: | :-- | --: | --: | --: |"

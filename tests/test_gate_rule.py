@@ -212,6 +212,13 @@ def test_a_candidate_without_its_fresh_pairs_is_inconclusive_and_says_how_many_i
     assert found.pairs_needed == DEFAULT.pairs + DEFAULT.fresh
 
 
+def test_a_few_processes_may_fail_but_half_of_the_fresh_pairs_must_be_there() -> None:
+    one = series(0.05)
+
+    assert word(replace(one, pairs=one.pairs[:-12])).word is Word.REGRESSED
+    assert word(replace(one, pairs=one.pairs[:-13])).word is Word.INCONCLUSIVE
+
+
 def test_six_pairs_alone_never_make_a_regression_of_three_hundred_however_large() -> None:
     assert word(series(5.0, fresh=False)).word is Word.INCONCLUSIVE
 

@@ -3,6 +3,7 @@
 import copy
 import doctest
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,9 @@ def test_every_limit_holds_in_the_committed_run() -> None:
 def test_the_committed_run_is_of_the_rule_that_ships_and_of_as_many_nights_as_asked_for() -> None:
     found = run()
 
-    assert found["rule"] == nights.asdict(DEFAULT)
+    assert found["rule"] == asdict(DEFAULT)
     assert found["margin"] == DEFAULT_MARGIN
-    assert found["models"] == {name: nights.asdict(noise) for name, noise in MODELS.items()}
+    assert found["models"] == {name: asdict(noise) for name, noise in MODELS.items()}
     assert found["sizes"]["cases"] == 300
     assert found["sizes"]["nights"] >= 400
 

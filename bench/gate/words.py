@@ -6,7 +6,6 @@ from bench.gate.answer import ENERGY, Series
 from bench.gate.trimmed import as_ratio
 from bench.statistics import Interval
 
-
 _LARGE = 1e5  # per cent; digits of more than that say nothing
 
 
