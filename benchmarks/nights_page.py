@@ -182,8 +182,7 @@ def _others(rows: Rows, run: Run) -> Iterator[str]:
         " false with 15 of +5 % |"
     )
     yield "| :-- | :-- | --: | --: | --: | --: | --: | --: |"
-    for row in _ours(run):
-        yield row
+    yield from _ours(run)
     for row in rows:
         yield _row(
             f"`{row['model']}`",
@@ -197,20 +196,20 @@ def _others(rows: Rows, run: Run) -> Iterator[str]:
 
 def _ours(run: Run) -> Iterator[str]:
     nights, margin = run["sizes"]["nights"], run["margin"]
-    by_model: dict[str, dict[str, Any]] = {}
-    for name in ("alarms", "power", "discovery"):
-        for row in reversed(run["sections"][name]):  # the first, fifteen alike, comes last
-            if row["margin"] == margin:
-                by_model.setdefault(row["model"], {})[name] = row
+
+    def first(name: str, model: str) -> Any:  # noqa: ANN401 - a row
+        rows = run["sections"][name]
+        return next(r for r in rows if r["model"] == model and r["margin"] == margin)
+
     for model in run["models"]:
-        found = by_model[model]
+        alarms = first("alarms", model)
         yield _row(
             f"`{model}`",
             f"**this rule**, margin {_share(margin)}",
-            f"{found['alarms']['regressed'] / nights:.2g}",
-            f"{found['alarms']['nights']} of {nights}",
-            *(_percent(each) for each in found["power"]["found"]),
-            _percent(found["discovery"]["false"]),
+            f"{alarms['regressed'] / nights:.2g}",
+            f"{alarms['nights']} of {nights}",
+            *(_percent(each) for each in first("power", model)["found"]),
+            _percent(first("discovery", model)["false"]),
         )
 
 
