@@ -40,12 +40,25 @@ def limits(run: Run) -> dict[str, bool]:
         f"with 15 true regressions at most {_share(_FALSE)} of the alarms are false": all(
             each["false"] <= _FALSE for each in default("discovery")
         ),
-        f"where every case lies at the edge of the margin, at most {_share(_FALSE)} of nights have"
-        " an alarm": all(each["nights"] <= _FALSE * sizes["nights"] for each in sections["edge"]),
+        f"where every case lies at the edge of the margin, nights with an alarm agree with"
+        f" {_share(_FALSE)}": all(
+            each["nights"] <= _by_chance(sizes["nights"]) for each in sections["edge"]
+        ),
         f"at most 1 good night in {_NIGHTS} is called untrusted": max(good) * _NIGHTS <= 1,
         f"of bad nights of which most raise false alarms, with {_CANARIES} canaries or more at most"
         f" 1 in {_NIGHTS} is trusted": max(harm) * _NIGHTS <= 1,
     }
+
+
+def _by_chance(nights: int) -> int:
+    """Of so many nights, each with an alarm in 5 %, how many have one at most in 99 of 100 runs.
+
+    >>> _by_chance(400)
+    31
+    """
+    from scipy.stats import binom
+
+    return int(binom.ppf(0.99, nights, _FALSE))
 
 
 def page(run: Run) -> str:
@@ -132,8 +145,14 @@ def _edge(rows: Rows, run: Run) -> Iterator[str]:
     nights = run["sizes"]["nights"]
     yield "## Nights in which every case lies at the edge"
     yield ""
-    yield "Every case became dearer by just the margin: the most that may not count, and the worst"
-    yield f"for the rule. Its promise is an alarm in at most {_share(_FALSE)} of such nights."
+    yield (
+        "Every case became dearer by just the margin: the most that may not count, and the worst"
+        " for the rule."
+    )
+    yield (
+        f"Its promise is an alarm in {_share(_FALSE)} of such nights; more than"
+        f" {_by_chance(nights)} of {nights} would contradict it."
+    )
     yield ""
     yield "| noise | nights with an alarm |"
     yield "| :-- | --: |"
@@ -145,9 +164,11 @@ def _power(rows: Rows, run: Run) -> Iterator[str]:
     sizes = run["sizes"]
     yield "## One change among many cases"
     yield ""
-    yield f"How often it is found as the only one among {sizes['cases']}, where the limit is"
-    yield f"strictest; {sizes['alone']} changed cases each. Where time is judged beside energy, a"
-    yield "night has twice as many series."
+    yield (
+        f"How often it is found as the only one among {sizes['cases']}, where the limit is"
+        f" strictest; {sizes['alone']} changed cases each."
+    )
+    yield "Where time is judged beside energy, a night has twice as many series."
     yield ""
     twice = 2 * sizes["cases"]
     yield f"| noise | margin | +3 % | +5 % | +10 % | +3 %, as one of {twice} |"
@@ -173,9 +194,14 @@ def _others(rows: Rows, run: Run) -> Iterator[str]:
     nights = run["sizes"]["nights"]
     yield "## Other gates on the same noise"
     yield ""
-    yield "They have one process of each case a night, and compare it with earlier nights: what all"
-    yield "processes of a night have in common does not cancel. They cost less: one process of each"
-    yield f"case a night, ours {2 * run['rule']['pairs']} and the fresh ones."
+    yield (
+        "They have one process of each case a night, and compare it with earlier nights: what all"
+        " processes of a night have in common does not cancel."
+    )
+    yield (
+        f"They cost less: one process of each case a night, ours {2 * run['rule']['pairs']} and"
+        " the fresh ones."
+    )
     yield ""
     yield (
         "| noise | gate | false alarms a night | nights with any | +3 % | +5 % | +10 % |"
@@ -217,9 +243,11 @@ def _rules(rows: Rows, run: Run) -> Iterator[str]:
     sizes = run["sizes"]
     yield "## Other settings"
     yield ""
-    yield f"On the harsher noise: the only change among {sizes['cases']}, {sizes['alone']} cases"
-    yield "each; fifteen changes together, where the limit is looser; and how many unchanged cases"
-    yield "are measured again in a night."
+    yield (
+        f"On the harsher noise: the only change among {sizes['cases']}, {sizes['alone']} cases"
+        " each; fifteen changes together, where the limit is looser; and how many unchanged cases"
+        " are measured again in a night."
+    )
     yield ""
     yield (
         "| margin | stage 1, p < | fresh pairs | p of both stages | +3 % | +5 % | +10 % |"
@@ -242,10 +270,14 @@ def _canaries(rows: Rows, run: Run) -> Iterator[str]:
     sizes = run["sizes"]
     yield "## Canaries"
     yield ""
-    yield f"{sizes['good nights']} good nights each and {sizes['bad nights']} bad ones, beside one"
-    yield f"of {sizes['histories']} histories of good ones; margin {_share(run['margin'])}."
-    yield "In a bad night the second side of each pair costs more although nothing changed, or the"
-    yield "whole night is disturbed."
+    yield (
+        f"{sizes['good nights']} good nights each and {sizes['bad nights']} bad ones, beside one"
+        f" of {sizes['histories']} histories of good ones; margin {_share(run['margin'])}."
+    )
+    yield (
+        "In a bad night the second side of each pair costs more although nothing changed, or the"
+        " whole night is disturbed."
+    )
     yield ""
     yield "| noise | canaries | the night | untrusted | has a false alarm | trusted, with one |"
     yield "| :-- | --: | :-- | --: | --: | --: |"

@@ -59,7 +59,7 @@ def test_the_committed_run_is_of_the_rule_that_ships_and_of_as_many_nights_as_as
         ("power", "found", [0.74, 1.0, 1.0]),
         ("power", "found", [1.0, 0.94, 1.0]),
         ("discovery", "false", 0.051),
-        ("edge", "nights", 21),
+        ("edge", "nights", 32),
         ("canaries", "untrusted", 0.026),
     ],
 )
@@ -130,4 +130,5 @@ def test_two_runs_of_the_simulation_give_the_same_numbers() -> None:
 
 
 def test_the_examples_of_the_program_are_so() -> None:
-    assert doctest.testmod(nights, extraglobs={"np": np}).failed == 0
+    assert doctest.testmod(nights).failed == 0
+    assert doctest.testmod(nights_page).failed == 0
