@@ -8,6 +8,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class Machine:
         turbo: Whether turbo is on, or None if unknown.
         python: Interpreter version.
         last_level_cache_bytes: Of the first CPU's largest cache, as the kernel says, or None.
+        microcode: Revision of the CPU's microcode, or None.
+        gpu_driver: Version of NVIDIA's kernel driver, or None.
     """
 
     id: str
@@ -53,6 +56,8 @@ class Machine:
     turbo: bool | None
     python: str
     last_level_cache_bytes: int | None = None
+    microcode: str | None = None
+    gpu_driver: str | None = None
 
 
 def fingerprint(root: Path = Path("/")) -> Machine:
@@ -76,6 +81,8 @@ def fingerprint(root: Path = Path("/")) -> Machine:
         turbo=_turbo(root),
         python=platform.python_version(),
         last_level_cache_bytes=last_level_cache(root),
+        microcode=info.get("microcode"),
+        gpu_driver=_gpu_driver(root),
     )
 
 
@@ -122,6 +129,13 @@ def _gpus(root: Path) -> tuple[Gpu, ...]:
             fields[name.strip()] = value.strip()
         found.append(Gpu(fields.get("Model", "NVIDIA GPU"), fields.get("GPU UUID", "")))
     return tuple(found)
+
+
+def _gpu_driver(root: Path) -> str | None:
+    """The version in a line such as ``NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.1.2``."""
+    text = _text(root / "proc/driver/nvidia/version") or ""
+    found = re.search(r"Kernel Module.*? (\d+\.\d+(?:\.\d+)*)", text)
+    return found[1] if found else None
 
 
 def _virtualised(root: Path, info: dict[str, str]) -> str | None:

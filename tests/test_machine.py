@@ -128,3 +128,25 @@ def test_the_revision_is_known_inside_a_repository_only(tmp_path: Path) -> None:
 
 def test_versions_leave_out_what_is_not_installed() -> None:
     assert list(versions(["pytest", "no-such-distribution"])) == ["pytest"]
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19", "535.104.05"),
+        (
+            "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.15  Release",
+            "570.86.15",
+        ),
+        ("something else 1.2", None),
+    ],
+)
+def test_driver_and_microcode_are_read_where_the_kernel_tells_them(
+    root: Path, text: str, version: str | None
+) -> None:
+    assert (fingerprint(root).gpu_driver, fingerprint(root).microcode) == (None, None)
+
+    (root / "proc/driver/nvidia/version").write_text(text)
+    (root / "proc/cpuinfo").write_text("model name: Some Core\nmicrocode\t: 0xf0\n")
+
+    assert (fingerprint(root).gpu_driver, fingerprint(root).microcode) == (version, "0xf0")

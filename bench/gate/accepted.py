@@ -30,7 +30,7 @@ class Acceptance:
         when: UTC, ISO 8601.
         ratio: What was accepted, head ÷ base of the energy, or of the time where no energy was
             gated; None where no gate had said anything.
-        run: Id of the run that showed it; empty if unknown.
+        run: Name of the night that showed it; empty if there is none.
     """
 
     case: str

@@ -7,13 +7,14 @@ baseline counts, which was measured in pairs; joules and seconds of another day 
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from bench.compare import compare
+from bench.gate.state import FILE
 from bench.quantities import Quantity
 from bench.record import CaseRecord, JournalError
 from bench.records import Journal, journals, read
@@ -119,19 +120,25 @@ def _values(one: Row, other: Row) -> list[tuple[str, str, Interval, Interval]]:
 
 
 def find(case: str, results: Path) -> tuple[Journal, CaseRecord]:
-    """The newest journal of a folder that has a case.
+    """The newest journal of a folder that has a case; those of its nights come after the others.
 
     Raises:
         JournalError: None has it; the nearest names are told.
     """
     names: dict[str, None] = {}
-    for path in reversed(journals(results)):
+    for path in (*reversed(journals(results)), *_of_nights(results)):
         journal = read(path)
         for record in journal.cases:
             if record.case == case:
                 return journal, record
             names.setdefault(record.case)
     raise JournalError(unknown(case, names, f"in the journals of {results}"))
+
+
+def _of_nights(results: Path) -> Iterator[Path]:
+    """The journals of the first pair of each night, newest night first: they have all its cases."""
+    for night in sorted(results.glob(f"gate/*/{FILE}"), reverse=True):
+        yield from sorted(night.parent.glob("pair-01-*.jsonl"))
 
 
 def require_known(case: str, results: Path, others: Iterable[str] = ()) -> None:
@@ -142,6 +149,21 @@ def require_known(case: str, results: Path, others: Iterable[str] = ()) -> None:
     """
     if case not in others:
         find(case, results)
+
+
+def test_of(case: str, results: Path) -> str:
+    """The test that measures a case, as the newest record of it says.
+
+    Raises:
+        JournalError: The case is unknown, or no test measured it.
+    """
+    journal, record = find(case, results)
+    if not record.nodeid:
+        raise JournalError(
+            f"{case} was measured by no test ({journal.path.name}): joulebench run made it, and its"
+            " revisions cannot be compared; write a test with the fixture joules"
+        )
+    return record.nodeid
 
 
 def record_of(case: str, journal: Journal) -> CaseRecord:
@@ -203,7 +225,7 @@ def arguments(journal: Journal, record: CaseRecord, more: Sequence[str] = ()) ->
             f" {journal.run.command}"
         )
     settings = journal.run.settings
-    options = {"seed": journal.run.seed}
+    options: dict[str, Any] = {"seed": journal.run.seed}
     for name in ("profile", "device", "processes", "alone", "seeds", "meters", "weights", "data"):
         value = settings.get(name)
         if value not in {None, ""} if not isinstance(value, list) else value:
@@ -214,7 +236,7 @@ def arguments(journal: Journal, record: CaseRecord, more: Sequence[str] = ()) ->
             if not given:
                 raise JournalError(
                     f"it was measured with {name} from {options[name]!r}, of which a journal keeps"
-                    f" the last part alone; give the path: -- --joules-{name}=PATH"
+                    f" the last part alone; give the path: --pytest=--joules-{name}=PATH"
                 )
             del options[name]
     shown = [f"--joules-{name}={value}" for name, value in options.items()]

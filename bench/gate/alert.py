@@ -16,6 +16,7 @@ from bench.gate.wording import (
     control_spread,
     counts,
     fence,
+    harmless,
     level_text,
     minutes,
     p_text,
@@ -24,10 +25,11 @@ from bench.gate.wording import (
     share,
 )
 from bench.quantities import Kind
-from bench.report.text import escape, plain, prefix, signed, significant
+from bench.report.text import plain, prefix, signed, significant
 
 _MOST_COMMITS = 10
 _MOST_CHANGES = 12
+_HASH = 12  # digits of a commit in a command
 _SUSPICIOUS = 0.6  # a ratio below it is more often skipped work than a finding (users.md §6.5)
 _SHOWN_IF_SAME = ("machine", "kernel", "governor", "turbo", "GPU driver", "microcode", "Python")
 ALERTS = (Word.REGRESSED, Word.IMPROVED)
@@ -72,7 +74,7 @@ def summary(night: Night) -> str:
     """The counts with their shapes, what spoils the night, then each row that is not ok."""
     lines = [f"**{counts(night) or 'nothing was gated'}**"]
     if night.untrusted:
-        lines += ["", f"**⚠ UNTRUSTED: {escape(night.untrusted)}. Nothing below counts.**"]
+        lines += ["", f"**⚠ UNTRUSTED: {harmless(night.untrusted)}. Nothing below counts.**"]
     if night.unpaired:
         lines += ["", "*unpaired: no revision was run again, journals of other nights were asked*"]
     rows = [each for each in night.decisions if each.word is not Word.OK]
@@ -90,7 +92,7 @@ def _row(decision: Decision) -> str:
         quoted(decision.series.case),
         _name(decision),
         moved,
-        escape(decision.reason),
+        harmless(decision.reason),
     )
     return f"| {' | '.join(cells)} |"
 
@@ -120,7 +122,10 @@ def block(night: Night, decisions: Sequence[Decision], known: Known) -> str:
     paragraphs = [
         _title(night, decisions),
         "\n".join(_table(energy, time, parts, known)),
-        "\n".join(f"- {line}" for line in _facts(night, decisions, parts, known, around)),
+        "\n".join(
+            line if line.startswith("  - ") else f"- {line}"
+            for line in _facts(night, decisions, parts, known, around)
+        ),
         "\n".join(_commands(decisions[0].series.case, known)),
     ]
     return "\n\n".join(paragraphs)
@@ -142,7 +147,7 @@ def _table(
     yield f"| | base {_head(base)} | head {_head(head)} | change |"
     yield "|:--|--:|--:|--:|"
     if energy and energy.ratio:
-        boundary = escape(f"{energy.series.kind}, {energy.series.boundary}")
+        boundary = harmless(f"{energy.series.kind}, {energy.series.boundary}")
         yield _level_row(f"energy ({boundary})", energy)
     if time and time.ratio:
         mostly = " ← mostly time" if parts and parts.mostly == "time" else ""
@@ -156,7 +161,7 @@ def _table(
 
 
 def _head(side: Side) -> str:
-    day = f" ({escape(side.date[:10])})" if side.date else ""
+    day = f" ({harmless(side.date[:10])})" if side.date else ""
     return quoted(side.short) + day
 
 
@@ -164,7 +169,7 @@ def _level_row(name: str, decision: Decision, mostly: str = "") -> str:
     series = decision.series
     sides = level([p.base for p in series.pairs]), level([p.head for p in series.pairs])
     scale = prefix([sides[0].value])
-    base, head = (level_text(each, scale, escape(series.unit)) for each in sides)
+    base, head = (level_text(each, scale, harmless(series.unit)) for each in sides)
     moved = change(decision.ratio) if decision.ratio else "—"
     return f"| {name} | {base} | {head} | {moved}{mostly} |"
 
@@ -172,7 +177,7 @@ def _level_row(name: str, decision: Decision, mostly: str = "") -> str:
 def _quality_row(base: Side, head: Side) -> str:
     """Quality on both sides, or that nobody judged it."""
     one, other = (side.case.quality if side.case else None for side in (base, head))
-    name = escape((other or one or {}).get("metric", "quality"))
+    name = harmless((other or one or {}).get("metric", "quality"))
     before, after = (_number(each) for each in (one, other))
     if before is None or after is None:
         moved = "—"
@@ -204,15 +209,19 @@ def _facts(
     energy = next((each for each in decisions if each.series.quantity == ENERGY), None)
     if energy is None or energy.ratio is None:
         why = energy.series.absent if energy and energy.series.absent else "no instrument was read"
-        yield f"energy: not measured ({escape(why)}), so the change is of time alone"
+        yield f"energy: not measured ({harmless(why)}), so the change is of time alone"
     elif parts is None:
         yield "time × power: not known, for time was not measured in the same processes"
     yield _noise(night, decisions, known)
     if known.accepted:
-        yield escape(known.accepted)
+        yield harmless(known.accepted)
     yield from _commits(known)
     yield from _around(around)
-    yield f"other cases: {counts(night)}"
+    yield f"this night: {counts(night)}"
+    if known.seconds and known.suspects:
+        steps = (len(known.suspects.touching) + known.suspects.others).bit_length()
+        # each step, and the check before them, takes six pairs of processes or more
+        yield f"a bisection takes about {minutes(known.seconds * 12 * (1 + steps))}"
     if known.journals:
         yield f"journals: {', '.join(map(quoted, known.journals))}"
 
@@ -225,7 +234,7 @@ def _evidence(decision: Decision) -> str:
     if series.floor > 0:
         scale = prefix([series.floor])
         floor = significant(series.floor / scale.factor, 2)
-        least += f" and {floor} {scale.symbol}{escape(series.unit)}"
+        least += f" and {floor} {scale.symbol}{harmless(series.unit)}"
     return f"{said}; margin {least}"
 
 
@@ -258,10 +267,10 @@ def _commits(known: Known) -> Iterator[str]:
     others = f"{found.others} other{'' if found.others == 1 else 's'}"
     yield f"commits {spanned}: {number} touching its code, {others}"
     for commit in found.touching[:_MOST_COMMITS]:
-        said = f"{quoted(commit.short)} {quoted(commit.subject)}"
-        yield f"{said}, {quoted(commit.author)}, {escape(commit.date[:10])}"
+        said = f"  - {quoted(commit.short)} {quoted(commit.subject)}"
+        yield f"{said}, {quoted(commit.author)}, {harmless(commit.date[:10])}"
     if number > _MOST_COMMITS:
-        yield f"and {number - _MOST_COMMITS} more that touch it"
+        yield f"  - and {number - _MOST_COMMITS} more that touch it"
 
 
 def _around(around: Surroundings | None) -> Iterator[str]:
@@ -269,27 +278,23 @@ def _around(around: Surroundings | None) -> Iterator[str]:
         yield "also changed: not known, for a side has no journal"
         return
     moved = [
-        f"{escape(each.name)} {quoted(each.before or 'none')} → {quoted(each.after or 'none')}"
+        f"{harmless(each.name)} {quoted(each.before or 'none')} → {quoted(each.after or 'none')}"
         for each in around.changed
     ]
     more = f" and {len(moved) - _MOST_CHANGES} more" if len(moved) > _MOST_CHANGES else ""
     yield f"also changed: {', '.join(moved[:_MOST_CHANGES]) or 'nothing that is recorded'}{more}"
     same = [f"{name} {quoted(value)}" for name, value in around.same if name in _SHOWN_IF_SAME]
     packages = sum(name.startswith("package ") for name, _ in around.same)
-    yield f"same: {', '.join([*same, f'{packages} packages'])}"
+    same.append(f"{packages} package{'' if packages == 1 else 's'}")
+    yield f"same: {', '.join(same)}"
 
 
 def _commands(case: str, known: Known) -> list[str]:
-    base, head = known.base.commit, known.head.commit
+    base, head = known.base.commit[:_HASH], known.head.commit[:_HASH]
     between = ("--good", base, "--bad", head) if base and head else ()
-    long = known.seconds and known.suspects
-    steps = len(known.suspects.touching) + known.suspects.others if known.suspects else 0
-    # every step, and the check before them, takes six pairs of processes or more
-    about = minutes((known.seconds or 0) * 12 * (1 + steps.bit_length())) if long else ""
     lines = [command("joulebench", "rerun", case, *between)]
     if between:
-        bisect = command("joulebench", "bisect", case, *between)
-        lines.append(bisect + (f"  # about {about}" if about else ""))
+        lines.append(command("joulebench", "bisect", case, *between))
     at = ("--at", head) if head else ()
     lines.append(command("joulebench", "accept", case, *at, "--reason", "why it may be so"))
     return fence(plain(line) for line in lines)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from bench.gate.answer import ENERGY, TIME, Pair, Quantity
+from bench.gate.canary import DEFAULT_MARGIN
 from bench.gate.repository import Commit
 from bench.statistics import Interval, ratio_interval
 
@@ -103,15 +104,17 @@ class NotDearer:
 
 
 def confirm(
-    measure: Measure, good: str, bad: str, pairs: int = PAIRS
+    measure: Measure, good: str, bad: str, pairs: int = PAIRS, *, margin: float = DEFAULT_MARGIN
 ) -> tuple[Quantity, Interval] | NotDearer:
     """The quantity in which *bad* is dearer than *good*, energy first, and by how much.
 
-    More pairs are measured until the 95 % interval of one of them lies above 1.
+    More pairs are measured until the 95 % interval of one of them lies beyond the margin, or those
+    of all below it.
 
     Raises:
         SkippedError: One of them cannot be measured.
     """
+    least = 1 + margin
     seen: dict[Quantity, list[Pair]] = {}
     ratios: dict[Quantity, Interval] = {}
     for more in _looks(pairs):
@@ -119,9 +122,9 @@ def confirm(
             seen.setdefault(quantity, []).extend(found)
         ratios = _ratios(seen)
         for quantity in (ENERGY, TIME):
-            if quantity in ratios and ratios[quantity].low > 1:
+            if quantity in ratios and ratios[quantity].low > least:
                 return quantity, ratios[quantity]
-        if all(ratio.high < 1 for ratio in ratios.values()):
+        if all(ratio.high < least for ratio in ratios.values()):
             break
     return NotDearer(ratios)
 

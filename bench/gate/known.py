@@ -109,7 +109,13 @@ def _facts(run: Run) -> dict[str, str | None]:
     return {**machine, **packages, **settings, "meters": meters or "none"}
 
 
-_NAMES = {"id": "machine", "memory_bytes": "memory, bytes", "python": "Python"}
+_NAMES = {
+    "id": "machine",
+    "memory_bytes": "memory, bytes",
+    "python": "Python",
+    "gpu": "GPU",
+    "gpu_driver": "GPU driver",
+}
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401 - a journal holds any JSON

@@ -22,6 +22,8 @@ from bench.statistics import Interval
 
 SCHEMA = 1
 GATE = "joulebench gate"
+ANSWER = "answer.json"
+"""What the answer of a night is called in its folder."""
 
 
 class Outcome(StrEnum):

@@ -47,6 +47,8 @@ def split(energy: Decision, time: Decision) -> Split | None:
     if [p.stage for p in energy.series.pairs] != [p.stage for p in time.series.pairs]:
         return None
     powers = [Pair(e.base / t.base, e.head / t.head, e.stage) for e, t in both]
+    if not all(0 < each < math.inf for pair in powers for each in (pair.base, pair.head)):
+        return None
     half = _half([pair.log_ratio for pair in powers])
     ratio = energy.ratio.value / time.ratio.value
     power = Interval(ratio, ratio * math.exp(-half), ratio * math.exp(half), len(powers))
@@ -65,16 +67,18 @@ def _mostly(energy: float, power: float) -> str:
 
 
 def level(values: Sequence[float]) -> Interval:
-    """Where the values of some processes lie, with a 95 % interval; of one value, just itself.
+    """Where positive values of some processes lie, with a 95 % interval; of one, just itself.
 
     >>> level([2.0])
     Interval(value=2.0, low=2.0, high=2.0, n=1)
     """
     if len(values) < _SPREAD_FROM:
         return Interval(values[0], values[0], values[0], 1)
-    middle, standard, degrees = center(values)
+    largest = max(values)  # a sum of the largest floats is none
+    middle, standard, degrees = center([value / largest for value in values])
     half = t_quantile(0.95, degrees) * standard
-    return Interval(middle, middle - half, middle + half, len(values))
+    value, low, high = (largest * each for each in (middle, middle - half, middle + half))
+    return Interval(value, low, high, len(values))
 
 
 def _half(logs: Sequence[float]) -> float:

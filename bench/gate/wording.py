@@ -110,6 +110,15 @@ def _ticks(line: str) -> list[str]:
     return "".join(c if c == "`" else " " for c in line).split()
 
 
+def harmless(text: object) -> str:
+    """Any value as Markdown text without markup, in which no link is made and nobody is called.
+
+    >>> harmless("see @me, www.x.org, *b*")
+    'see @&zwnj;me, www&#46;x.org, &#42;b&#42;'
+    """
+    return escape(text).replace("@", "@&zwnj;").replace("www.", "www&#46;")
+
+
 def quoted(text: object) -> str:
     """What somebody typed, as code and harmless: no markup, no link, nobody is called by name.
 
@@ -119,5 +128,5 @@ def quoted(text: object) -> str:
     >>> quoted("see @me, [x](http://y)")
     '<code>see &#64;me, &#91;x&#93;(http&#58;//y)</code>'
     """
-    harmless = escape(text).replace("@", "&#64;").replace("_", "&#95;")
-    return f"<code>{harmless.replace('www.', 'www&#46;')}</code>"
+    inner = escape(text).replace("@", "&#64;").replace("_", "&#95;")
+    return f"<code>{inner.replace('www.', 'www&#46;')}</code>"

@@ -31,6 +31,7 @@ def add(verbs: "Verbs") -> None:
 def _accept(options: argparse.Namespace) -> int:
     from bench.gate import accepted
     from bench.gate.again import require_known
+    from bench.gate.earlier import change_of
     from bench.gate.repository import Repository
     from bench.records import now
     from bench.report.text import plain
@@ -38,7 +39,9 @@ def _accept(options: argparse.Namespace) -> int:
     commit = Repository(Path.cwd()).commit(options.at)
     before = accepted.read(options.results)
     require_known(options.case, options.results, [each.case for each in before])
-    made = accepted.Acceptance(options.case, commit.hash, plain(options.reason), now())
+    seen = change_of(options.case, commit.hash, options.results / "gate")
+    told = (seen.ratio, seen.night) if seen else (None, "")
+    made = accepted.Acceptance(options.case, commit.hash, plain(options.reason), now(), *told)
     path = accepted.append(options.results, made)
     print(f"accepted: {made.case} is held against {commit.short} from now on")
     earlier = sum(each.case == made.case for each in before)

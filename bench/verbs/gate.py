@@ -238,26 +238,25 @@ def _decided(found: "Evidence") -> "Night":
 
 
 def _write(options: argparse.Namespace, night: "Night", found: "Evidence") -> None:
-    """Writes the answers that are asked for."""
-    if not (options.json or options.junit or options.markdown):
-        return
+    """Writes the answers that are asked for, and one beside the evidence for the nights to come."""
     import json
 
     from bench.gate.about import known_of
     from bench.gate.alert import blocks, page
-    from bench.gate.machine_answer import answer, junit
+    from bench.gate.earlier import with_noise
+    from bench.gate.machine_answer import ANSWER, answer, junit
     from bench.gate.repository import Repository
 
     known = known_of(found, Repository(Path.cwd()), blocks(night, {}))
-    texts: tuple[tuple[Path | None, Callable[[], str]], ...] = (
-        (
-            options.json,
-            lambda: json.dumps(answer(night, known), indent=1, ensure_ascii=False) + "\n",
-        ),
-        (options.junit, lambda: junit(night, known)),
-        (options.markdown, lambda: page(night, known)),
+    known = with_noise(known, found.folder.resolve(), found.state.machine)
+    told = json.dumps(answer(night, known), indent=1) + "\n"
+    texts = (
+        (None if options.folder else found.folder / ANSWER, told),
+        (options.json, told),
+        (options.junit, junit(night, known)),
+        (options.markdown, page(night, known)),
     )
     for path, text in texts:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text(), encoding="utf-8")
+            path.write_text(text, encoding="utf-8")

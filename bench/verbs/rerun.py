@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.exit_codes import EXIT_REGRESSION
+from bench.exit_codes import EXIT_CANNOT_MEASURE, EXIT_REGRESSION
 
 if TYPE_CHECKING:
     from bench.records import Journal
@@ -38,7 +38,9 @@ def add(verbs: "Verbs") -> None:
     rerun.add_argument("--test", default="", metavar="NODEID", help="the case's test, if no"
                        " journal here has the case")  # fmt: skip
     rerun.add_argument("--build", default="", metavar="COMMAND", help="installs a revision")
-    rerun.add_argument("more", nargs="*", metavar="ARGUMENT", help="of pytest, after --")
+    rerun.add_argument(
+        "--pytest", default="", metavar="ARGS", help="more arguments of pytest: --pytest='-k one'"
+    )
     rerun.set_defaults(verb=_rerun)
 
 
@@ -59,7 +61,7 @@ def _rerun(options: argparse.Namespace) -> int:
         journal = read(options.journal)
         record = again.record_of(options.case, journal)
     again.require_machine(journal, asdict(fingerprint()))
-    fresh = _repeated(journal, list(again.arguments(journal, record, options.more)))
+    fresh = _repeated(journal, list(again.arguments(journal, record, shlex.split(options.pytest))))
     return _tell(options.case, journal, fresh)
 
 
@@ -100,4 +102,35 @@ def _tell(case: str, before: "Journal", after: "Journal") -> int:
 
 
 def _gate(options: argparse.Namespace) -> int:
-    raise NotImplementedError
+    """The gate of one case between two revisions, with the pairs of both stages."""
+    from bench.gate.about import known_of
+    from bench.gate.again import test_of
+    from bench.gate.alert import blocks, page
+    from bench.gate.canary import exit_code, night
+    from bench.gate.checkout import checkout
+    from bench.gate.collect import CannotMeasureError
+    from bench.gate.environment import BuildError
+    from bench.gate.night import folder_of, run_night
+    from bench.gate.repository import Repository
+
+    test = options.test or test_of(options.case, options.results)
+    try:
+        base, head = (
+            checkout(Path.cwd(), each, build=options.build, say=_say)
+            for each in (options.good, options.bad)
+        )
+        folder = folder_of(options.results, head)
+        found = run_night(
+            base, head, folder=folder, select=(test, *shlex.split(options.pytest)), say=_say
+        )
+    except (BuildError, CannotMeasureError) as error:
+        _say(str(error))
+        return EXIT_CANNOT_MEASURE
+    own = [each for each in found.series if each.canary or each.case == options.case]
+    decided = night(own, found.state.rule, found.state.history)
+    print(page(decided, known_of(found, Repository(Path.cwd()), blocks(decided, {}))))
+    return exit_code(decided)
+
+
+def _say(text: str) -> None:
+    print(f"joulebench: {text}", file=sys.stderr, flush=True)
