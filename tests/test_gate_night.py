@@ -588,3 +588,16 @@ def test_a_process_that_had_ended_when_the_night_was_killed_does_not_run_again(
 
     assert again.number == 0
     assert name in found.state.done
+
+
+def test_earlier_nights_may_lie_elsewhere(tmp_path: Path) -> None:
+    run(tmp_path / "old" / "gate" / "night", lab({A: WORK}))
+    state = State.read(tmp_path / "old" / "gate" / "night")
+    state.started = "2026-01-01T00:00:00Z"
+    state.write(tmp_path / "old" / "gate" / "night")
+
+    beside = run(tmp_path / "new", lab({A: WORK}))
+    elsewhere = run(tmp_path / "newer", lab({A: WORK}), history=tmp_path / "old")
+
+    assert beside.state.history == {}
+    assert len(elsewhere.state.history[TIME]) == 1

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -13,7 +14,9 @@ import pytest
 from gate_repositories import CONFTEST, DEVICE, NO_METERS, commit, git, quick, repository
 
 from bench.cli import main
+from bench.gate.answer import Decision, Night, Pair, Series, Word
 from bench.gate.state import State
+from bench.statistics import Interval
 
 RULE = ("--pairs", "5", "--fresh", "7")
 
@@ -187,7 +190,7 @@ def test_a_suite_that_only_head_has_is_named(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "found no --against REV"),
+        ((), "found neither --against REV nor --history"),
         (("--against=nowhere",), "found no commit 'nowhere'"),
         (("--against=HEAD", "--margin=2"), "wanted a percentage such as 2%"),
         (("--against=HEAD", "--margin=0%"), "wanted a percentage such as 2%"),
@@ -235,3 +238,29 @@ def test_what_the_gate_does_not_know_goes_to_pytest(
         assert main(["gate", *arguments]) == 130
 
     assert seen == [words] * 4
+
+
+def test_without_a_baseline_to_run_the_history_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+    series = Series("a", "time", "s/image", pairs=(Pair(1.0, 1.2),))
+    decision = Decision(series, Word.REGRESSED, Interval(1.2, 1.1, 1.3, 20), 1e-5, 1.0, "slower")
+
+    def from_history(folder: Path, **settings: object) -> tuple[Night, list[str]]:
+        asked.append((folder, settings["asked"], settings["accepted"]))
+        return Night((decision,), unpaired=True), ["1 regressed (unpaired)"]
+
+    module = types.SimpleNamespace(from_history=from_history)
+    monkeypatch.setitem(sys.modules, "bench.gate.from_history", module)
+    monkeypatch.chdir(tmp_path)
+
+    code = main(["gate", "--history", "old", "--margin=3%", "--json=a.json", "--junit=j.xml"])
+
+    assert code == 8
+    assert asked == [(Path("old"), 0.03, {})]
+    assert capsys.readouterr().out == "1 regressed (unpaired)\n"
+    assert json.loads(Path("a.json").read_text())["unpaired"] is True
+    assert Path("j.xml").exists()
+    assert main(["gate", "--history", "old", "--margin=b*=3%"]) == 2
+    assert "one for all cases" in capsys.readouterr().err
