@@ -5,6 +5,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 ENVIRONMENT = {
     "GIT_AUTHOR_NAME": "Ada",
     "GIT_AUTHOR_EMAIL": "ada@example.org",
@@ -15,9 +17,16 @@ ENVIRONMENT = {
 }
 
 CONFTEST = """
+from bench.instruments import Instruments
 from bench.schedule import PROFILES, Schedule
 
 PROFILES["tiny"] = Schedule(pairs=2, block_s=0.02, warmup_s=0.005, idle_s=0.02, margin=0.03)
+"""
+
+NO_METERS = """
+
+def pytest_joules_instruments(config):
+    return Instruments()
 """
 
 DEVICE = """
@@ -32,8 +41,18 @@ def pytest_joules_instruments(config):
     return DEVICE.instruments()
 """
 
-FAST = ("-p", "no:hypothesispytest", "-p", "no:xdist", "-p", "no:pytest_cov", "-p", "no:benchmark")
-"""What a plug-in takes to load is waited for in each of many processes."""
+
+def quick(patch: pytest.MonkeyPatch, cache: Path) -> None:
+    """Lets many processes start fast: without plug-ins that are none of ours, compiled once.
+
+    Args:
+        patch: Of the environment.
+        cache: For compiled files.
+    """
+    patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    patch.setenv("PYTEST_ADDOPTS", "-p bench.plugin")
+    patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    patch.setenv("PYTHONPYCACHEPREFIX", str(cache))
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -571,3 +571,33 @@ def test_a_reason_on_the_terminal_is_one_short_line(tmp_path: Path) -> None:
 
     assert all("\n" not in line and "\x1b" not in line and len(line) < 300 for line in shown)
     assert sum(B in line for line in shown) == 2
+
+
+def test_a_process_that_had_ended_when_the_night_was_killed_does_not_run_again(
+    tmp_path: Path,
+) -> None:
+    run(tmp_path, lab({A: WORK}))
+    state = State.read(tmp_path)
+    name = list(state.done)[-1]
+    del state.done[name]
+    state.status = "running"
+    state.write(tmp_path)
+    again = lab({A: WORK})
+
+    found = run(tmp_path, again)
+
+    assert again.number == 0
+    assert name in found.state.done
+
+
+def test_earlier_nights_may_lie_elsewhere(tmp_path: Path) -> None:
+    run(tmp_path / "old" / "gate" / "night", lab({A: WORK}))
+    state = State.read(tmp_path / "old" / "gate" / "night")
+    state.started = "2026-01-01T00:00:00Z"
+    state.write(tmp_path / "old" / "gate" / "night")
+
+    beside = run(tmp_path / "new", lab({A: WORK}))
+    elsewhere = run(tmp_path / "newer", lab({A: WORK}), history=tmp_path / "old")
+
+    assert beside.state.history == {}
+    assert len(elsewhere.state.history[TIME]) == 1

@@ -5,14 +5,18 @@ import signal
 import subprocess
 import sys
 import time
+import types
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from gate_repositories import CONFTEST, DEVICE, FAST, commit, git, repository
+from gate_repositories import CONFTEST, DEVICE, NO_METERS, commit, git, quick, repository
 
 from bench.cli import main
+from bench.gate.answer import Decision, Night, Pair, Series, Word
 from bench.gate.state import State
+from bench.statistics import Interval
 
 RULE = ("--pairs", "5", "--fresh", "7")
 
@@ -52,8 +56,8 @@ def test_other(joules):
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(FAST))
+def _quick(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    quick(monkeypatch, tmp_path_factory.getbasetemp() / "compiled")
 
 
 @pytest.fixture
@@ -86,9 +90,10 @@ def the_night(project: Path) -> Path:
 def test_a_head_that_does_more_work_shuts_the_gate(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    commit(project, "a model", {"model.py": WORK.format(times=1), "test_model.py": SUITE})
+    files = {"model.py": WORK.format(times=1), "test_model.py": SUITE}
+    commit(project, "a model", {"conftest.py": CONFTEST + NO_METERS, **files})
     good = git(project, "rev-parse", "HEAD")
-    commit(project, "more accurate", {"model.py": WORK.format(times=4)})
+    commit(project, "more accurate", {"model.py": WORK.format(times=30)})
 
     code = main(["gate", "--against", "HEAD~1", *RULE, "--margin=30%", "test_model.py"])
 
@@ -97,21 +102,46 @@ def test_a_head_that_does_more_work_shuts_the_gate(
     assert "✖ 1 regressed" in shown.out
     assert "✖ regressed" in shown.out
     assert "test_model.py::test_model/baseline/eager/cpu/b1 time: slower by" in shown.out
-    assert "energy: no instrument reads the energy" in shown.out or "energy" in shown.out
+    assert "energy: no instrument reads the energy" in shown.out
     assert f"against {good[:12]}" in shown.out
     assert git(project, "status", "--porcelain") == "?? results/"
 
 
-def test_a_head_that_only_draws_more_power_shuts_the_gate(
+def killed_after(number: int, project: Path, arguments: Sequence[str]) -> dict[Path, bytes]:
+    """Kills a gate once it has so many journals; gives what is kept."""
+    command = [sys.executable, "-c", "import sys; from bench.cli import main; sys.exit(main())"]
+    process = subprocess.Popen(
+        [*command, *arguments], cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    until = time.monotonic() + 120
+    while time.monotonic() < until and process.poll() is None:
+        if len(list(project.glob("results/gate/*/*.jsonl"))) >= number:
+            break
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said.decode()
+    assert "go on with --resume" in said.decode()
+    night = the_night(project)
+    assert State.read(night).status == "running"
+    return {path: path.read_bytes() for path in night.glob("*.jsonl")}
+
+
+def test_a_head_that_only_draws_more_power_shuts_the_gate_that_was_killed_and_went_on(
     simulated: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     head = commit(simulated, "wider vectors", {"model.py": "WATTS = 33.0\n"})
 
     answers = ("--json=out/a.json", "--junit=out/j.xml", "--markdown=out/a.md")
-    code = main(["gate", "test_model.py", "--against", "HEAD~1", *RULE, *answers])
+    arguments = ["gate", "test_model.py", "--against", "HEAD~1", *RULE, "--canaries=1", *answers]
+    kept = killed_after(3, simulated, arguments)
 
-    shown = capsys.readouterr().out
+    code = main([*arguments, "--resume"])
+
+    shown, said = capsys.readouterr()
     assert code == 8, shown
+    assert "going on with" in said
+    assert all(path.read_bytes() == content for path, content in kept.items())
     assert "✖ 1 regressed · ● 3 ok" in shown
     answer = json.loads((simulated / "out" / "a.json").read_text())
     words = {
@@ -132,38 +162,6 @@ def test_a_head_that_only_draws_more_power_shuts_the_gate(
     assert main(["gate", "--from", str(night), *answers]) == 8
     assert capsys.readouterr().out == shown
     assert {path.name: path.read_bytes() for path in (simulated / "out").iterdir()} == before
-
-
-def test_a_gate_that_was_killed_goes_on_and_an_unchanged_head_passes(
-    simulated: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    commit(simulated, "words only", {"notes.txt": "nothing\n"})
-    arguments = ["gate", "-k", "model", "--against", "HEAD~1", *RULE, "--canaries=1"]
-    command = [sys.executable, "-c", "import sys; from bench.cli import main; sys.exit(main())"]
-    process = subprocess.Popen(
-        [*command, *arguments], cwd=simulated, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    until = time.monotonic() + 120
-    while time.monotonic() < until and process.poll() is None:
-        if len(list(simulated.glob("results/gate/*/*.jsonl"))) >= 3:
-            break
-        time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said.decode()
-    assert "go on with --resume" in said.decode()
-    night = the_night(simulated)
-    kept = {path: path.read_bytes() for path in night.glob("*.jsonl")}
-    assert State.read(night).status == "running"
-
-    code = main([*arguments, "--resume"])
-
-    shown = capsys.readouterr()
-    assert code == 0, shown
-    assert "going on with" in shown.err
-    assert "● 4 ok" in shown.out or "● 2 ok" in shown.out
-    assert the_night(simulated) == night
-    assert all(path.read_bytes() == content for path, content in kept.items())
 
 
 def test_where_nothing_can_be_measured_and_it_is_required_the_gate_says_so(
@@ -192,7 +190,7 @@ def test_a_suite_that_only_head_has_is_named(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "found no --against REV"),
+        ((), "found neither --against REV nor --history"),
         (("--against=nowhere",), "found no commit 'nowhere'"),
         (("--against=HEAD", "--margin=2"), "wanted a percentage such as 2%"),
         (("--against=HEAD", "--margin=0%"), "wanted a percentage such as 2%"),
@@ -240,3 +238,29 @@ def test_what_the_gate_does_not_know_goes_to_pytest(
         assert main(["gate", *arguments]) == 130
 
     assert seen == [words] * 4
+
+
+def test_without_a_baseline_to_run_the_history_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+    series = Series("a", "time", "s/image", pairs=(Pair(1.0, 1.2),))
+    decision = Decision(series, Word.REGRESSED, Interval(1.2, 1.1, 1.3, 20), 1e-5, 1.0, "slower")
+
+    def from_history(folder: Path, **settings: object) -> tuple[Night, list[str]]:
+        asked.append((folder, settings["asked"], settings["accepted"]))
+        return Night((decision,), unpaired=True), ["1 regressed (unpaired)"]
+
+    module = types.SimpleNamespace(from_history=from_history)
+    monkeypatch.setitem(sys.modules, "bench.gate.from_history", module)
+    monkeypatch.chdir(tmp_path)
+
+    code = main(["gate", "--history", "old", "--margin=3%", "--json=a.json", "--junit=j.xml"])
+
+    assert code == 8
+    assert asked == [(Path("old"), 0.03, {})]
+    assert capsys.readouterr().out == "1 regressed (unpaired)\n"
+    assert json.loads(Path("a.json").read_text())["unpaired"] is True
+    assert Path("j.xml").exists()
+    assert main(["gate", "--history", "old", "--margin=b*=3%"]) == 2
+    assert "one for all cases" in capsys.readouterr().err

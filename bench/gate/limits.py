@@ -6,7 +6,8 @@ from collections.abc import Iterable
 _PERCENT = re.compile(r"(?:(.+)=)?(\d+\.?\d*|\.\d+) ?%")
 _JOULES = re.compile(r"(?:(.+)=)?(\d+\.?\d*|\.\d+) ?([kmuµn]?)J")
 _PREFIXES = {"k": 1e3, "": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9}
-_ALL = "*"
+ALL = "*"
+"""The pattern of a limit that is given without one."""
 _MOST = 100.0
 
 
@@ -26,7 +27,7 @@ def margins(texts: Iterable[str]) -> tuple[tuple[str, float], ...]:
             raise ValueError(
                 f"--margin {text}: wanted a percentage such as 2%, or 'resnet*=5%' for some cases"
             )
-        made.append((found[1] or _ALL, float(found[2]) / 100))
+        made.append((found[1] or ALL, float(found[2]) / 100))
     return tuple(made)
 
 
@@ -46,5 +47,5 @@ def floors(texts: Iterable[str]) -> tuple[tuple[str, float], ...]:
             raise ValueError(
                 f"--floor {text}: wanted an energy such as 1mJ, or 'tiny*=20uJ' for some cases"
             )
-        made.append((found[1] or _ALL, float(found[2]) * _PREFIXES[found[3]]))
+        made.append((found[1] or ALL, float(found[2]) * _PREFIXES[found[3]]))
     return tuple(made)

@@ -24,6 +24,9 @@ from bench.record import JournalError
 
 __all__ = ["CannotMeasureError", "folder_of", "run_night"]
 
+NIGHTS = "gate"
+"""Folder of the nights, in that of all results."""
+
 Baseline = Callable[[str], tuple[Checkout, str] | None]
 """For a case that is held against another baseline, that one and why; None for all others."""
 
@@ -40,6 +43,7 @@ def run_night(
     say: Callable[[str], None] = lambda _: None,
     start: Start = process.start,
     baseline: Baseline = lambda _: None,
+    history: Path | None = None,
 ) -> Evidence:
     """Measures what two revisions cost, in pairs of fresh processes.
 
@@ -55,6 +59,7 @@ def run_night(
         say: Is told what goes on.
         start: Runs pytest in a side.
         baseline: Says which cases are held against another baseline.
+        history: Results with earlier nights of this machine; None for those beside the folder.
 
     Raises:
         CannotMeasureError: There is nothing to measure, or no way to.
@@ -76,7 +81,7 @@ def run_night(
     turns.stage(1, state.rule.pairs, jobs(state.common, state.canaries, together))
     if state.fresh is None:
         found = evidence(folder)
-        _look_around(state, found)
+        _look_around(state, found, folder.parent if history is None else history / NIGHTS)
         _hold_against_others(turns, found, baseline)
         state.fresh = _fresh(found)
         state.write(folder)
@@ -96,7 +101,7 @@ def folder_of(results: Path, head: Checkout, *, resume: bool = False) -> Path:
         head: What is judged.
         resume: Go on with a night that was cut off, if there is one.
     """
-    nights = results / "gate"
+    nights = results / NIGHTS
     if resume:
         for path in sorted(nights.glob(f"*/{FILE}"), reverse=True):
             if State.read(path.parent).status != COMPLETE:
@@ -123,11 +128,11 @@ def _resumed(folder: Path, base: Checkout, head: Checkout) -> State:
     return state
 
 
-def _look_around(state: State, found: Evidence) -> None:
+def _look_around(state: State, found: Evidence, nights: Path) -> None:
     """Remembers the machine, and what its canaries said in earlier nights."""
     if found.head is not None:
         state.machine = str(found.head.machine["id"])
-        state.history = history_of(found.folder.parent, state.machine, state.started)
+        state.history = history_of(nights, state.machine, state.started)
 
 
 def _hold_against_others(turns: Turns, found: Evidence, baseline: Baseline) -> None:

@@ -54,12 +54,22 @@ class Turns:
                 (name, tests)
                 for _, names, tests in processes(stage, pair, all_jobs, self.state.plan.seed)
                 for name in names
-                if str(name) not in self.state.done
+                if not self._has_ended(name)
             ]
             if turns:
                 self.say(f"{what} {pair} of {pairs}: {len(turns)} processes")
             for name, tests in turns:
                 self._run(name, tests)
+
+    def _has_ended(self, name: Name) -> bool:
+        """Whether a process need not run: a night may have been killed before it could note it."""
+        if str(name) in self.state.done:
+            return True
+        path = self.folder / f"{name}.jsonl"
+        ended = path.exists() and records.read(path).end is not None
+        if ended:
+            self.state.done[str(name)] = 0.0
+        return ended
 
     def _run(self, name: Name, tests: Sequence[str]) -> None:
         """One side of one pair, repeated once for what it did not measure."""

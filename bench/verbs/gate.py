@@ -97,6 +97,13 @@ def _add_answers(gate: argparse.ArgumentParser) -> None:
     gate.add_argument(
         "--from", type=Path, dest="folder", metavar="DIR", help="decide again what was measured"
     )
+    gate.add_argument(
+        "--history",
+        type=Path,
+        metavar="RESULTS",
+        help="without --against: judge the newest night by those before it (unpaired); with it:"
+        " where earlier nights are",
+    )
     for name, what in (("json", "the answer"), ("junit", "test cases"), ("markdown", "alerts")):
         gate.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"{what} as {name}")
 
@@ -116,7 +123,9 @@ def _give_the_rest_to_pytest(gate: argparse.ArgumentParser) -> None:
 
 
 def _gate(options: argparse.Namespace) -> int:
-    from bench.gate.canary import exit_code
+    if options.history and not (options.against or options.folder):
+        return _look_back(options)
+    from bench.gate.canary import exit_code, night
     from bench.gate.environment import BuildError
     from bench.gate.night import CannotMeasureError
     from bench.gate.terminal import lines
@@ -132,10 +141,45 @@ def _gate(options: argparse.Namespace) -> int:
         return EXIT_CANNOT_MEASURE
     finally:
         signal.signal(signal.SIGTERM, before)
-    night = _decided(found)
-    _write(options, night, found)
-    print("\n".join(lines(night, found)))
+    said = night(found.series, found.state.rule, found.state.history)
+    _write(options, said, found)
+    print("\n".join(lines(said, found)))
+    return exit_code(said)
+
+
+def _look_back(options: argparse.Namespace) -> int:
+    """The newest night of a folder by those before it: where no baseline can be run again."""
+    import json
+
+    from bench.gate.accepted import read
+    from bench.gate.alert import page
+    from bench.gate.canary import DEFAULT_MARGIN, exit_code
+    from bench.gate.from_history import from_history
+    from bench.gate.limits import ALL, margins
+    from bench.gate.machine_answer import answer, junit
+
+    given = margins(options.margin)
+    if some := [pattern for pattern, _ in given if pattern != ALL]:
+        raise ValueError(f"--margin {some[0]}=…: with --history alone there is one for all cases")
+    night, said = from_history(
+        options.history,
+        accepted={each.case: each.commit for each in read(options.history)},
+        asked=given[-1][1] if given else DEFAULT_MARGIN,
+        allow_estimates=options.allow_estimates,
+        say=_say,
+    )
+    _put(options.json, json.dumps(answer(night), indent=1) + "\n")
+    _put(options.junit, junit(night))
+    _put(options.markdown, page(night, {}))
+    print("\n".join(said))
     return exit_code(night)
+
+
+def _put(path: Path | None, text: str) -> None:
+    """Writes a file, if one is asked for."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
 def _ended(_signal: int, _frame: object) -> NoReturn:
@@ -161,7 +205,9 @@ def _evidence(options: argparse.Namespace) -> "Evidence":
     if options.folder is not None:
         return evidence(options.folder)
     if not options.against:
-        raise ValueError("found no --against REV, wanted the revision to compare with; give one")
+        raise ValueError(
+            "found neither --against REV nor --history RESULTS, wanted what to compare with"
+        )
     rule = Rule(options.pairs, options.fresh, estimates=options.allow_estimates)
     plan = Plan(
         options.together,
@@ -189,6 +235,7 @@ def _evidence(options: argparse.Namespace) -> "Evidence":
         asked=asked,
         say=_say,
         baseline=_baseline(options, base, head),
+        history=options.history,
     )
 
 
@@ -231,12 +278,6 @@ def _baseline(options: argparse.Namespace, base: "Checkout", head: "Checkout") -
     return baseline
 
 
-def _decided(found: "Evidence") -> "Night":
-    from bench.gate.canary import night
-
-    return night(found.series, found.state.rule, found.state.history)
-
-
 def _write(options: argparse.Namespace, night: "Night", found: "Evidence") -> None:
     """Writes the answers that are asked for, and one beside the evidence for the nights to come."""
     import json
@@ -250,13 +291,7 @@ def _write(options: argparse.Namespace, night: "Night", found: "Evidence") -> No
     known = known_of(found, Repository(Path.cwd()), blocks(night, {}))
     known = with_noise(known, found.folder.resolve(), found.state.machine)
     told = json.dumps(answer(night, known), indent=1) + "\n"
-    texts = (
-        (None if options.folder else found.folder / ANSWER, told),
-        (options.json, told),
-        (options.junit, junit(night, known)),
-        (options.markdown, page(night, known)),
-    )
-    for path, text in texts:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+    _put(None if options.folder else found.folder / ANSWER, told)
+    _put(options.json, told)
+    _put(options.junit, junit(night, known))
+    _put(options.markdown, page(night, known))
