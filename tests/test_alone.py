@@ -10,6 +10,7 @@ import pytest
 import bench
 from bench.alone import TESTS, AloneSession
 from bench.compare import compare
+from bench.guard import State
 from bench.options import HELP, settings
 from bench.quantities import NotMeasuredError, Quantity
 from bench.records import Journal, journals, read
@@ -281,3 +282,40 @@ def test_a_collecting_process_writes_what_would_be_measured(
     names = ["suites/test_a.py::test_n[1]", "suites/test_a.py::test_n[2]"]
     assert found["tests"] == [[name, name] for name in names]
     assert journals(results) == []
+
+
+def test_a_training_is_no_part_of_what_is_compared(
+    simulated: pytest.Pytester, results: Path
+) -> None:
+    simulated.makepyfile(
+        SIMULATED
+        + """
+from bench import stages
+
+def test_trained(joules):
+    with stages.costed(joules.session.trainings.measure) as used:
+        assert stages.stage(("a stage",), lambda: 42) == 42
+    assert list(used.values()) == [None]
+    joules(SimulatedModel(DEVICE, Work(0.004)), runtime="simulated")
+"""
+    )
+
+    simulated.runpytest_inprocess("--benchmark", "--joules-alone=1").assert_outcomes(passed=1)
+
+    (path,) = journals(results)
+    assert "training" not in {window.role for window in read(path).windows}
+
+
+def test_what_may_spoil_the_run_is_noted_and_not_said(tmp_path: Path) -> None:
+    device = SimulatedDevice(DeviceModel())
+    instruments = device.instruments()
+    instruments.watch = lambda: State(governor="powersave")
+    asked = Settings("tiny", SCHEDULE, results=tmp_path, alone=1, seeds=0)
+    said: list[str] = []
+    lock = {"JOULES_LOCK": str(tmp_path / "lock")}
+    session = AloneSession.start(asked, said.append, lock, instruments)
+    journal = read(session.finish(0))
+
+    assert said == []
+    (note,) = journal.notes
+    assert "the CPU frequency governor is powersave" in note.text

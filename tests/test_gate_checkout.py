@@ -242,3 +242,19 @@ def test_settings_of_tools_alone_are_no_package(project: Path) -> None:
     assert Build(project, project, project).ways == ()
     (project / "setup.py").write_text("")
     assert Build(project, project, project).ways[1] == ("install", "--editable", str(project))
+
+
+def test_without_git_there_are_no_revisions(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(project))
+
+    with pytest.raises(CheckoutError, match="is it installed"):
+        working_tree(project)
+
+
+def test_a_build_that_hangs_ends_and_says_so(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.gate.environment._BUILD_S", 0.2)
+
+    with pytest.raises(BuildError, match=r"it did not end within 0\.2 s"):
+        checkout(project, "HEAD~1", build="exec sleep 600")

@@ -20,6 +20,7 @@ from bench.gate.evidence import Evidence, evidence
 from bench.gate.night import CannotMeasureError, folder_of, run_night
 from bench.gate.plan import Name, Plan, canaries_of, jobs, name_of, processes
 from bench.gate.process import Ended
+from bench.gate.repository import Repository
 from bench.gate.state import COMPLETE, Asked, State, history_of
 from bench.gate.terminal import lines
 from bench.machine import git_state
@@ -601,3 +602,14 @@ def test_earlier_nights_may_lie_elsewhere(tmp_path: Path) -> None:
 
     assert beside.state.history == {}
     assert len(elsewhere.state.history[TIME]) == 1
+
+
+def test_of_another_clone_it_is_known_what_was_measured_and_no_commits(tmp_path: Path) -> None:
+    found = run(tmp_path, lab({A: WORK}))
+
+    ((_, known),) = known_of(found, Repository(Path(__file__).parent), found.cases).items()
+
+    assert known.base.commit == BASE.revision
+    assert known.base.date == ""
+    assert known.suspects is None
+    assert known.journals == (f"{tmp_path.name}/*-g01-*.jsonl",)

@@ -14,7 +14,10 @@ import pytest
 from gate_repositories import CONFTEST, DEVICE, NO_METERS, commit, git, quick, repository
 
 from bench.cli import main
+from bench.gate.accepted import Acceptance, append
 from bench.gate.answer import Decision, Night, Pair, Series, Word
+from bench.gate.checkout import Checkout
+from bench.gate.night import Baseline
 from bench.gate.state import State
 from bench.statistics import Interval
 
@@ -264,3 +267,41 @@ def test_without_a_baseline_to_run_the_history_is_asked(
     assert Path("j.xml").exists()
     assert main(["gate", "--history", "old", "--margin=b*=3%"]) == 2
     assert "one for all cases" in capsys.readouterr().err
+
+
+def test_cases_with_an_accepted_change_have_their_own_baseline(
+    simulated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = commit(simulated, "more power", {"model.py": "WATTS = 33.0\n"})
+    commit(simulated, "words only", {"notes.txt": "nothing\n"})
+    append(
+        Path("results"), Acceptance("test_model", wanted, "it is faster", "2026-11-26T00:00:00Z")
+    )
+    (simulated / "model.py").write_text("WATTS = 34.0\n")
+    seen: list[object] = []
+
+    def night(base: Checkout, head: Checkout, *, baseline: Baseline, **_: object) -> None:
+        found = baseline("test_model")
+        assert found is not None
+        seen.extend((base.revision, head.dirty, found[0].revision, found[1]))
+        assert baseline("test_model") == found
+        seen.append(baseline("test_other"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.gate.night.run_night", night)
+
+    assert main(["gate", "--against", "HEAD~2"]) == 130
+
+    first = git(simulated, "rev-parse", "HEAD~2")
+    why = f"held against {wanted[:9]}, accepted 2026-11-26: it is faster"
+    assert seen == [first, True, wanted, why, None]
+    assert "with changes that are not committed" in capsys.readouterr().err
+    assert main(["gate", "--against", "HEAD~2", "--head", "HEAD"]) == 130
+    assert seen[6] is False  # a checkout of it is as it was committed
+
+
+def test_a_revision_that_cannot_be_built_cannot_be_measured(
+    simulated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["gate", "--against", "HEAD", "--build", "echo no compiler; exit 1"]) == 10
+    assert "no compiler" in capsys.readouterr().err
