@@ -4,6 +4,7 @@ import doctest
 import math
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -212,6 +213,32 @@ def test_a_candidate_without_its_fresh_pairs_is_inconclusive_and_says_how_many_i
     assert found.pairs_needed == DEFAULT.pairs + DEFAULT.fresh
 
 
+def test_fewer_pairs_than_a_sign_test_needs_are_never_said_to_decide() -> None:
+    one = series(0.05, noise=SMALL[:3])
+    few = replace(one, pairs=one.pairs[:11])  # three and eight: the p value is 2^-11 at least
+
+    found = word(few, among=900, rule=Rule(pairs=3, fresh=8))
+
+    assert found.p == 0.5**11
+    assert found.word is Word.INCONCLUSIVE
+    assert found.pairs_needed == 15  # 2^-15 is the first below 0.05 / 900
+
+
+def test_the_document_of_the_rule_says_what_the_code_does() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "gate-rule.md").read_text(encoding="utf-8")
+    shown = {
+        "pairs": "= {}",
+        "fresh": "= {}",
+        "first": ": p < {}",
+        "second": ": p < {}",
+        "q": "= {}",
+    }
+
+    for name, form in shown.items():
+        assert f"`{name}`{form.format(getattr(DEFAULT, name))}".replace("`=", "` =") in text
+    assert f"The default is **{100 * canary.DEFAULT_MARGIN:g} %**" in text
+
+
 def test_a_few_processes_may_fail_but_half_of_the_fresh_pairs_must_be_there() -> None:
     one = series(0.05)
 
@@ -367,6 +394,7 @@ def test_modelled_energy_and_energy_of_no_known_kind_are_never_judged() -> None:
     [
         ({"pairs": 2}, "found 2 pairs"),
         ({"fresh": 1}, "found 1 fresh"),
+        ({"fresh": 6}, "found 6 fresh pairs, .* below 0.01; take 7 or more"),
         ({"first": 0.0}, "found first = 0.0"),
         ({"second": 0.5}, "found second = 0.5"),
         ({"q": math.nan}, "found q = nan"),
