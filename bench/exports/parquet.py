@@ -1,0 +1,37 @@
+"""Two Parquet files: every window and channel in long form, and beside it one line for each case.
+
+Several journals go into one output, so that a year of nights is one table.
+"""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bench.compare import Table
+from bench.exports._format import FileFormat, Rendered
+from bench.exports._tables import cases, windows
+from bench.refusal import installed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def _render(tables: Sequence[Table]) -> Rendered:
+    installed("pyarrow", "parquet")
+    if not any(table.rows for table in tables):
+        return Rendered({})
+    return Rendered({"": _bytes(windows(tables)), "-cases": _bytes(cases(tables))})
+
+
+def _bytes(table: "pd.DataFrame") -> bytes:
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, engine="pyarrow", index=False)
+    return buffer.getvalue()
+
+
+export = FileFormat(
+    "two Parquet tables: windows and channels in long form, and the cases; joins journals",
+    ".parquet",
+    _render,
+    together=True,
+)
