@@ -1,0 +1,120 @@
+"""MLflow and Weights & Biases: their own clients write, offline, and their own readers read back."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from export_journals import IDLE_W, of_cpu, of_power_model, saved, store
+from journals import a_case, a_journal, an_idle, package, save
+
+from bench.cli import main
+from bench.compare import compare
+from bench.exports._metrics import metrics
+from bench.quantities import Quantity
+from bench.records import Journal
+
+BASE = "joules/digits/baseline/eager/cpu/b1"
+ENERGY = f"{BASE}/measured-cpu-package/mj_per_sample"
+
+
+def two_cases(folder: Path) -> Journal:
+    """A baseline of 10, 12 mJ/image and one of 5 mJ/image."""
+    pairs = [(package(0.010), package(0.012))] * 2
+    other = [(package(0.010), package(0.005, 0.0005))] * 2
+    return saved(
+        a_journal([(a_case(), pairs), (a_case("student"), other)], idle=(an_idle(IDLE_W),)), folder
+    )
+
+
+def test_metrics_are_the_numbers_of_the_comparison_in_millijoules(tmp_path: Path) -> None:
+    journal = saved(of_cpu(), tmp_path)
+    (table,) = compare([journal])
+    values = metrics([table]).values
+
+    assert isinstance(table.rows[0].energy, Quantity)
+    assert values[ENERGY] == 1e3 * table.rows[0].energy.value == pytest.approx(10.0)
+    assert values[f"{BASE}/ms_per_sample"] == pytest.approx(1.0)
+    assert values["joules/digits/csr/eager/cpu/b1/measured-cpu-package/energy_ratio"] < 2.1
+
+
+def test_an_estimate_is_no_metric() -> None:
+    found = metrics(compare([of_power_model()]))
+
+    assert all(name.endswith(("ms_per_sample", "time_ratio")) for name in found.values)
+    assert len(found.left_out) == 2
+    assert found.left_out[0].reason.startswith("no metric of energy: ")
+
+
+def test_mlflow_reads_back_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("mlflow")
+    from mlflow.tracking import MlflowClient
+
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    journal = two_cases(tmp_path)
+    folder = tmp_path / "store"
+
+    assert main(["export", str(journal.path), "--to", "mlflow", "-o", str(folder)]) == 0
+    assert main(["export", str(journal.path), "--to", "mlflow", "-o", str(folder)]) == 0
+    assert "has it already" in capsys.readouterr().out
+
+    client: Any = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("joulebench")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.data.metrics == pytest.approx(metrics(compare([journal])).values)
+    assert run.data.metrics[ENERGY] == pytest.approx(11.0)
+    assert run.data.tags["joulebench.machine"] == "0123456789ab"
+    assert run.info.status == "FINISHED"
+    assert (run.info.end_time - run.info.start_time) == 177_000
+    (artifact,) = client.list_artifacts(run.info.run_id)
+    assert artifact.path == journal.path.name
+    there = Path(client.download_artifacts(run.info.run_id, artifact.path, str(tmp_path)))
+    assert there.read_bytes() == journal.path.read_bytes()
+
+
+def test_an_offline_run_of_wandb_holds_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("wandb")
+    for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    journal = two_cases(tmp_path)
+    folder = tmp_path / "offline"
+
+    assert main(["export", str(journal.path), "--to", "wandb", "-o", str(folder)]) == 0
+    assert "send it with: wandb sync" in capsys.readouterr().out
+
+    (log,) = folder.rglob("run-*.wandb")
+    assert read_wandb(log) == pytest.approx(metrics(compare([journal])).values)
+
+
+def read_wandb(log: Path) -> dict[str, float]:
+    """The values of a run's log, by W&B's own reader of its own file."""
+    import json
+
+    from wandb.proto import wandb_internal_pb2
+    from wandb.sdk.internal.datastore import DataStore
+
+    source: Any = DataStore()
+    source.open_for_scan(str(log))
+    found: dict[str, float] = {}
+    while (data := source.scan_data()) is not None:
+        record: Any = wandb_internal_pb2.Record()
+        record.ParseFromString(data)
+        for item in record.history.item:
+            name = item.key or "/".join(item.nested_key)
+            if not name.startswith("_"):
+                found[name] = json.loads(item.value_json)
+    return found
+
+
+@pytest.mark.parametrize("name", ["mlflow", "wandb"])
+def test_a_store_is_a_folder_and_prints_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    path = save(of_cpu(), tmp_path)
+
+    assert main(["export", str(path), "--to", name, "-o", "-"]) == 2
+    assert "give a folder" in capsys.readouterr().err
+    assert store(name).suffix == f".{name}"
