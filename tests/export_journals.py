@@ -10,7 +10,7 @@ from journals import PACKAGE, Cost, a_case, a_journal, a_run, an_idle, package, 
 
 from bench.compare import Table, compare
 from bench.discover import plugins
-from bench.exports._format import FileFormat, Rendered, StoreFormat
+from bench.export_format import FileFormat, Rendered, StoreFormat
 from bench.record import Window
 from bench.records import Journal, read
 from bench.refusal import Refusal

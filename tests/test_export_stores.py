@@ -1,4 +1,4 @@
-"""MLflow and Weights & Biases: their own clients write, offline, and their own readers read back."""
+"""MLflow and Weights & Biases: their clients write offline, and their readers read it back."""
 
 from pathlib import Path
 from typing import Any

@@ -27,7 +27,7 @@ from journals import SAMPLES, a_case, a_journal, package, save
 
 from bench.cli import main
 from bench.compare import compare
-from bench.exports._format import slugs, xml_text
+from bench.export_format import slugs, xml_text
 from bench.quantities import Quantity
 from bench.records import Journal
 
@@ -279,7 +279,7 @@ def test_a_format_of_somebody_else_is_found_as_a_file(
     folder = measured_here / "added"
     folder.mkdir()
     (folder / "counted.py").write_text(
-        "from bench.exports._format import FileFormat, Rendered\n"
+        "from bench.export_format import FileFormat, Rendered\n"
         "export = FileFormat('how many', '.n', lambda tables: "
         "Rendered({'': str(sum(len(t.rows) for t in tables))}))\n",
         encoding="utf-8",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bench.compare import Row, Table
-from bench.exports._format import LeftOut, slugs
+from bench.export_format import LeftOut, slugs
 from bench.exports._rows import each, foreign, seconds, why_not
 from bench.quantities import Quantity
 

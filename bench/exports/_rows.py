@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench.compare import Row, Table, own_windows
-from bench.exports._format import LeftOut, utf8_text
+from bench.export_format import LeftOut, utf8_text
 from bench.meter import Channel
 from bench.quantities import Absent, Quantity
 from bench.record import Window

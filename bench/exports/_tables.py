@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.compare import Table
-from bench.exports._format import utf8_text
+from bench.export_format import utf8_text
 from bench.exports._rows import each, facts
 from bench.records import frame
 from bench.report import findings

@@ -6,7 +6,7 @@ Several journals go into one output. The numbers of a report stand in the CSV be
 from collections.abc import Sequence
 
 from bench.compare import Table
-from bench.exports._format import FileFormat, Rendered
+from bench.export_format import FileFormat, Rendered
 from bench.exports._tables import windows
 
 

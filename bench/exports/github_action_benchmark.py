@@ -8,7 +8,7 @@ never drawn. For times, give it the export ``pytest-benchmark`` as its tool ``py
 from collections.abc import Sequence
 
 from bench.compare import Row, Table
-from bench.exports._format import FileFormat, Rendered, json_text
+from bench.export_format import FileFormat, Rendered, json_text
 from bench.exports._rows import foreign, measured
 from bench.quantities import Quantity
 from bench.report import text

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
 from bench.compare import Row, Table
-from bench.exports._format import FileFormat, Rendered, xml_text
+from bench.export_format import FileFormat, Rendered, xml_text
 from bench.exports._rows import facts, own, seconds
 from bench.quantities import Absent
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.compare import Row, Table
-from bench.exports._format import FileFormat, LeftOut, Rendered, json_text
+from bench.export_format import FileFormat, LeftOut, Rendered, json_text
 from bench.exports._gpu import Board, board
 from bench.exports._rows import each, seconds
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.compare import Table
-from bench.exports._format import Logged, StoreFormat, utf8_text
+from bench.export_format import Logged, StoreFormat, utf8_text
 from bench.exports._metrics import context, metrics
 from bench.refusal import installed
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from bench.average import idle_power
 from bench.compare import Row, Table
 from bench.cover import total
-from bench.exports._format import FileFormat, LeftOut, Rendered, json_text, slugs
+from bench.export_format import FileFormat, LeftOut, Rendered, json_text, slugs
 from bench.exports._gpu import Board, board
 from bench.exports._rows import channels_of, each, foreign, meter, own, why_not
 from bench.meter import Channel

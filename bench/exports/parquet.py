@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.compare import Table
-from bench.exports._format import FileFormat, Rendered
+from bench.export_format import FileFormat, Rendered
 from bench.exports._tables import cases, windows
 from bench.refusal import installed
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.compare import Row, Table
-from bench.exports._format import FileFormat, LeftOut, Rendered, json_text
+from bench.export_format import FileFormat, LeftOut, Rendered, json_text
 from bench.exports._rows import each, energy_object, estimate_object, facts, own
 from bench.record import Run
 

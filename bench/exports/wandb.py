@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.compare import Table
-from bench.exports._format import Logged, StoreFormat, slugs, utf8_text
+from bench.export_format import Logged, StoreFormat, slugs, utf8_text
 from bench.exports._metrics import context, metrics
 from bench.refusal import installed
 

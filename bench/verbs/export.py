@@ -13,7 +13,7 @@ from bench.record import JournalError
 
 if TYPE_CHECKING:
     from bench.compare import Table
-    from bench.exports._format import FileFormat, LeftOut, StoreFormat
+    from bench.export_format import FileFormat, LeftOut, StoreFormat
     from bench.verbs import Verbs
 
 FOLDER = Path("reports")
@@ -60,7 +60,7 @@ def _export(options: argparse.Namespace) -> int:
 def _formats() -> "tuple[dict[str, FileFormat | StoreFormat], dict[str, str]]":
     """The formats by name, and why others cannot be used."""
     from bench.discover import plugins
-    from bench.exports._format import FileFormat, StoreFormat
+    from bench.export_format import FileFormat, StoreFormat
 
     found, broken = plugins("bench.exports", "export")
     formats, reasons = {}, {each.name: each.reason for each in broken}
@@ -104,7 +104,7 @@ def _one(
     form: "FileFormat | StoreFormat", tables: "Sequence[Table]", journal: Path, output: str | None
 ) -> "tuple[bool, tuple[LeftOut, ...]]":
     """Writes one output; whether there was anything to write, and what was left out."""
-    from bench.exports._format import StoreFormat
+    from bench.export_format import StoreFormat
 
     out = Path(output) if output else FOLDER / f"{journal.stem}{form.suffix}"
     if isinstance(form, StoreFormat):
