@@ -30,6 +30,7 @@ def _log(tables: Sequence[Table], folder: Path) -> Logged:
         settings=wandb.Settings(
             console="off", disable_code=True, disable_git=True, silent=True, x_disable_meta=True,
             x_disable_stats=True, x_disable_machine_info=True,
+            x_save_requirements=False,
         ),
     )  # fmt: skip
     try:
