@@ -1,8 +1,8 @@
 """JUnit XML: each case a test with its numbers as properties, for the pages of a CI.
 
 Properties stand in the test itself, where pytest's ``record_property`` puts them; the strict schema
-of Jenkins' xUnit plug-in knows them for suites only. It judges nothing: that is the gate's. A case whose energy was not measured has the reason as a
-property, and its time.
+of Jenkins' xUnit plug-in knows them for suites only. It judges nothing: that is the gate's. A case
+whose energy was not measured has the reason as a property, and its time.
 """
 
 import math
