@@ -82,12 +82,12 @@ def of_gpu(unit: str = "token", workload: str = "llama:decode", **changes: Any) 
 
 
 def _on_board(window: Window) -> Window:
-    """The window with the board's own boundary, and 50 W of it where the machine waits."""
+    """The window with the board's own boundary, and 20 W of it where the machine waits."""
     energy = tuple(
         replace(e, boundary="gpu-board") if e.channel == BOARD.id else e for e in window.energy
     )
     if window.role == "idle":
-        joules = 50.0 * window.seconds
+        joules = 20.0 * window.seconds
         board = replace(energy[0], channel=BOARD.id, boundary="gpu-board", joules=joules)
         energy = (*energy, replace(board, low=joules, high=joules))
     return replace(window, energy=energy)

@@ -45,6 +45,7 @@ def test_an_estimate_is_no_metric() -> None:
     assert found.left_out[0].reason.startswith("no metric of energy: ")
 
 
+@pytest.mark.filterwarnings("ignore")  # its own libraries deprecate each other
 def test_mlflow_reads_back_what_was_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,6 +74,7 @@ def test_mlflow_reads_back_what_was_measured(
     assert there.read_bytes() == journal.path.read_bytes()
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_an_offline_run_of_wandb_holds_what_was_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,13 +103,12 @@ def test_a_number_that_is_not_finite_is_never_written() -> None:
 
 
 def test_what_only_tells_of_instruments_says_nothing_of_a_power_model() -> None:
+    wanted = ("RAPL exists and this user may not read it", "the format is of GPUs")
     for name in ("github_action_benchmark", "mlenergy", "mlperf_energy", "ai_energy_score"):
         done = rendered(name, of_power_model())
 
         assert done.files == {}, name
-        assert "RAPL exists and this user may not read it" in str(done.left_out) or (
-            "the format is of GPUs" in str(done.left_out) or "it counts images" in str(done)
-        ), name
+        assert any(why in str(done.left_out) for why in wanted), name
 
 
 @given(st.lists(st.text(), unique=True, max_size=8))
@@ -210,7 +209,8 @@ def test_tables_of_windows_join_journals(measured_here: Path) -> None:
     save(replace(other, run=replace(other.run, run_id="r2")), measured_here / "results")
 
     assert main(["export", "results", "--to", "csv", "-o", "all.csv"]) == 0
-    rows = list(csv.DictReader((measured_here / "all.csv").open(encoding="utf-8")))
+    text = (measured_here / "all.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(io.StringIO(text)))
     assert {row["run_id"] for row in rows} == {"r1", "r2"}
 
 
@@ -222,8 +222,7 @@ def test_nothing_to_export_says_why_and_is_no_success(
 
     assert main(["export", str(path), "--to", "github-action-benchmark"]) == 1
     told = capsys.readouterr()
-    assert "RAPL exists and this user may not read it" not in told.out
-    assert "left out digits/baseline/eager/cpu/b1 and 1 more:" in told.err
+    assert "left out digits/baseline/eager/cpu/b1 and 1 more: RAPL exists and this" in told.err
     assert "nothing was exported" in told.err
     assert not (tmp_path / "reports").exists() or not list((tmp_path / "reports").iterdir())
 
@@ -318,7 +317,7 @@ def test_every_entry_of_a_chart_is_in_millijoules() -> None:
     entries = json.loads(content)
 
     assert {entry["unit"] for entry in entries} == {"mJ"}
-    assert [entry["value"] for entry in entries] == pytest.approx([10.0, 10.0, 5.1, 10.0, 5.1])
+    assert [entry["value"] for entry in entries] == pytest.approx([10.0, 10.1, 10.0, 5.1, 5.1])
     assert len({entry["name"] for entry in entries}) == len(entries)
     assert all(isinstance(entry["range"], str) for entry in entries)
 

@@ -33,7 +33,7 @@ def metrics(tables: Sequence[Table]) -> Metrics:
         if isinstance(row.energy, Quantity):
             values |= _energies(table, row, row.energy, base)
         else:
-            left.append(LeftOut(row.case.case, f"no metric of energy: {why_not(row)}"))
+            left.append(LeftOut(row.case.case, f"no metric of energy: {why_not(table, row)}"))
     return Metrics(values, tuple(left))
 
 

@@ -17,8 +17,6 @@ from bench.record import Window
 from bench.report import findings
 from bench.statistics import Interval
 
-_NO_ENERGY = "no instrument gave its energy"
-
 
 def each(tables: Sequence[Table]) -> Iterator[tuple[Table, Row]]:
     """Every row with its table, in the order of the tables."""
@@ -34,14 +32,19 @@ def measured(
         if isinstance(row.energy, Quantity):
             found.append((table, row, row.energy))
         else:
-            left.append(LeftOut(row.case.case, why_not(row)))
+            left.append(LeftOut(row.case.case, why_not(table, row)))
     return found, left
 
 
-def why_not(row: Row) -> str:
+def why_not(table: Table, row: Row) -> str:
     """Why a row has no energy of an instrument; that it has an estimate is no reason to take it."""
-    reason = str(row.energy) or _NO_ENERGY
+    reason = absence(table, row)
     return f"{reason} (an estimate is not exported here)" if row.estimate else reason
+
+
+def absence(table: Table, row: Row) -> str:
+    """Why a row has no energy: that of the meter nearest to working where none works at all."""
+    return str(row.energy if table.cover else findings.why_absent(table))
 
 
 def foreign(table: Table) -> str:
@@ -67,7 +70,7 @@ def energy_object(table: Table, row: Row) -> dict[str, Any]:
     """The energy of a case as one object, J per sample, idle included; null with a reason."""
     energy = row.energy
     if isinstance(energy, Absent):
-        return {"value_j": None, "per": row.case.unit, "reason": str(energy)}
+        return {"value_j": None, "per": row.case.unit, "reason": absence(table, row)}
     channels = channels_of(table, energy)
     steps = [channel.resolution for channel in channels if channel.unit == "J"]
     budget = row.budgets.energy
@@ -110,7 +113,7 @@ def facts(table: Table, row: Row) -> dict[str, Any]:
     """One flat record of a case: ids, then each quantity with its interval, SI; None is absent."""
     run, case = table.journal.run, row.case
     quality: Mapping[str, Any] = case.quality or {}
-    found = {
+    found: dict[str, Any] = {
         "run_id": run.run_id,
         "started": run.started,
         "machine": run.machine.get("id"),
@@ -127,7 +130,7 @@ def facts(table: Table, row: Row) -> dict[str, Any]:
         "threads": case.threads,
         "dtype": case.dtype,
         "sample": case.unit,
-        **_quantity("energy_j", row.energy),
+        **_quantity("energy_j", row.energy, absence(table, row)),
         **_quantity("energy_net_j", row.net),
         **_quantity("power_w", row.power),
         "estimate_low_j": row.estimate.low if row.estimate else None,
@@ -185,10 +188,10 @@ def narrowed(table: Table, row: Row, channel: str) -> tuple[Quantity | Absent, Q
     )
 
 
-def _quantity(name: str, value: Quantity | Absent) -> dict[str, Any]:
+def _quantity(name: str, value: Quantity | Absent, reason: str = "") -> dict[str, Any]:
     keys = (name, f"{name}_low", f"{name}_high", f"{name}_kind", f"{name}_boundary")
     if isinstance(value, Absent):
-        return {**dict.fromkeys(keys), f"{name}_reason": str(value)}
+        return {**dict.fromkeys(keys), f"{name}_reason": reason or str(value)}
     values = (value.value, value.low, value.high, str(value.kind), value.boundary)
     return {**dict(zip(keys, values, strict=True)), f"{name}_reason": None}
 

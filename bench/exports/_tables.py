@@ -1,12 +1,12 @@
 """The windows and the cases of journals as data frames, for table formats; SI units."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.compare import Table
 from bench.export_format import utf8_text
 from bench.exports._rows import each, facts
-from bench.records import frame
+from bench.records import lines
 from bench.report import findings
 
 if TYPE_CHECKING:
@@ -23,16 +23,14 @@ def windows(tables: Sequence[Table]) -> "pd.DataFrame":
     found = []
     for journal in findings.journals(tables):
         kept = {row.case.case for table, row in each(tables) if table.journal is journal} | {""}
-        lines = frame(journal)
-        lines = lines[lines["case"].isin(kept)]
-        lines.insert(0, "run_id", journal.run.run_id)
-        lines.insert(1, "started", journal.run.started)
-        lines.insert(2, "machine", journal.run.machine.get("id"))
-        found.append(lines)
-    whole = pd.concat(found, ignore_index=True)
-    for name in whole.select_dtypes(exclude=["number", "bool"]).columns:
-        whole[name] = [utf8_text(v) if isinstance(v, str) else None for v in whole[name]]
-    return whole
+        run = journal.run
+        whence = {"run_id": run.run_id, "started": run.started, "machine": run.machine.get("id")}
+        found += [{**whence, **line} for line in lines(journal) if line["case"] in kept]
+    return pd.DataFrame([_clean(line) for line in found])
+
+
+def _clean(line: dict[str, Any]) -> dict[str, Any]:
+    return {name: utf8_text(v) if isinstance(v, str) else v for name, v in line.items()}
 
 
 def cases(tables: Sequence[Table]) -> "pd.DataFrame":

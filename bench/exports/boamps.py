@@ -41,7 +41,7 @@ def _render(tables: Sequence[Table]) -> Rendered:
         if foreign(table):
             left.append(LeftOut(row.case.case, foreign(table)))
         elif energy is None:
-            left.append(LeftOut(row.case.case, why_not(row)))
+            left.append(LeftOut(row.case.case, why_not(table, row)))
         else:
             reports[row.case.case] = _report(table, row, energy)
     if len(reports) == 1:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 from bench.compare import Row, Table
 from bench.export_format import FileFormat, Rendered, xml_text
-from bench.exports._rows import facts, own, seconds
+from bench.exports._rows import absence, facts, own, seconds
 from bench.quantities import Absent
 
 _MILLI = 1e-3
@@ -75,7 +75,7 @@ def _told(table: Table, row: Row) -> Iterable[tuple[str, object]]:
     yield "sample", row.case.unit
     energy, time = row.energy, seconds(row)
     if isinstance(energy, Absent):
-        yield "energy_reason", energy
+        yield "energy_reason", absence(table, row)
     else:
         yield "energy_mj_per_sample", energy.value / _MILLI
         yield "energy_mj_per_sample_low", energy.low / _MILLI

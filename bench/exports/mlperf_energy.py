@@ -88,7 +88,7 @@ _Values = tuple[Quantity, Quantity, Quantity | Absent]
 
 def _on_host(table: Table, row: Row) -> _Values | str:
     if isinstance(row.energy, Absent) or isinstance(row.power, Absent):
-        return why_not(row)
+        return why_not(table, row)
     return row.energy, row.power, table.idle
 
 
