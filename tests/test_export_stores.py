@@ -1,5 +1,8 @@
 """MLflow and Weights & Biases: their clients write offline, and their readers read it back."""
 
+import json
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,27 +91,43 @@ def test_an_offline_run_of_wandb_holds_what_was_measured(
     assert "send it with: wandb sync" in capsys.readouterr().out
 
     (log,) = folder.rglob("run-*.wandb")
-    assert read_wandb(log) == pytest.approx(metrics(compare([journal])).values)
+    values, artifacts = read_wandb(log)
+    assert values == pytest.approx(metrics(compare([journal])).values)
+    assert artifacts == [journal.path.name]
 
 
-def read_wandb(log: Path) -> dict[str, float]:
-    """The values of a run's log, by W&B's own reader of its own file."""
-    import json
-
+def read_wandb(log: Path) -> tuple[dict[str, float], list[str]]:
+    """Metrics and names of artifacts of a run's log: W&B's own records, in LevelDB's framing."""
     from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
 
-    source: Any = DataStore()
-    source.open_for_scan(str(log))
     found: dict[str, float] = {}
-    while (data := source.scan_data()) is not None:
+    artifacts: list[str] = []
+    for data in framed(log.read_bytes()):
         record: Any = wandb_internal_pb2.Record()
         record.ParseFromString(data)
         for item in record.history.item:
             name = item.key or "/".join(item.nested_key)
             if not name.startswith("_"):
                 found[name] = json.loads(item.value_json)
-    return found
+        if record.WhichOneof("record_type") == "artifact":
+            artifacts += [entry.path for entry in record.artifact.manifest.contents]
+    return found, artifacts
+
+
+def framed(data: bytes) -> Iterator[bytes]:
+    """The records of a log in blocks of 32 KiB, each piece with checksum, length and type."""
+    assert data.startswith(b":W&B")
+    at, whole = 7, b""
+    while at + 7 <= len(data):
+        if 32768 - at % 32768 < 7:  # what is left of a block is too short for a head
+            at += 32768 - at % 32768
+            continue
+        _, length, type_ = struct.unpack("<IHB", data[at : at + 7])
+        whole += data[at + 7 : at + 7 + length]
+        at += 7 + length
+        if type_ in {1, 4}:  # all of it, or its last piece
+            yield whole
+            whole = b""
 
 
 @pytest.mark.parametrize("name", ["mlflow", "wandb"])
