@@ -66,8 +66,9 @@ MLPERF = {
 """What the schema proposed in mlcommons/inference#2587 (v6.1) asks for, in our own words."""
 
 
-def document(name: str, journal: Journal, ending: str = "") -> Any:
-    return json.loads(str(rendered(name, journal).files[ending]))
+def document(name: str, journal: Journal) -> Any:
+    (content,) = rendered(name, journal).files.values()
+    return json.loads(str(content))
 
 
 def one_case(**others: Any) -> Journal:
@@ -175,6 +176,16 @@ def test_boamps_has_no_memory_where_nobody_knows_it_and_lists_the_gpus() -> None
     assert report["infrastructure"]["components"][1:] == [
         {"componentType": "gpu", "componentName": "A100", "nbComponent": 2}
     ]
+
+
+@pytest.mark.parametrize("name", ["boamps", "mlperf_energy"])
+def test_a_ceiling_of_the_machine_is_no_task(name: str) -> None:
+    ceiling = a_case(workload="roofline:gemm-fp32", unit="product", quality=None)
+    pairs = [(package(0.010), package(0.010))] * 2
+    done = rendered(name, a_journal([(ceiling, pairs)], idle=(an_idle(IDLE_W),)))
+
+    assert done.files == {}
+    assert done.left_out[0].reason == "it is a ceiling of the machine, no model"
 
 
 def test_mlperf_gets_what_its_schema_asks_for(tmp_path: Path) -> None:

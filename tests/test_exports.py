@@ -71,9 +71,10 @@ def test_hostile_text_comes_out_as_a_valid_document(name: str) -> None:
         assert "/" not in ending
         if isinstance(content, str):
             text = content.encode("utf-8").decode("utf-8")
-            if FORMATS[name].suffix.endswith(".json"):
+            suffix = FORMATS[name].inside or FORMATS[name].suffix
+            if suffix.endswith(".json"):
                 json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
-            elif FORMATS[name].suffix.endswith(".xml"):
+            elif suffix.endswith(".xml"):
                 assert "<script>" not in text
                 ET.fromstring(text)
             else:
@@ -184,12 +185,27 @@ def test_several_files_are_not_printed(
     assert json.loads(capsys.readouterr().out)["task"]["nbRequest"] == 3 * SAMPLES
 
 
-def test_several_files_stand_beside_each_other(measured_here: Path) -> None:
-    assert main(["export", "--to", "boamps", "-o", "out/mine.json"]) == 0
+def test_several_files_stand_in_a_folder(
+    measured_here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "--to", "boamps", "-o", "out/mine"]) == 0
+    assert capsys.readouterr().out == "wrote out/mine: 5 files\n"
 
-    names = {path.name for path in (measured_here / "out").iterdir()}
-    assert "mine-digits_student_eager_cpu_b1.json" in names
+    names = {path.name for path in (measured_here / "out/mine").iterdir()}
+    assert "digits_student_eager_cpu_b1.json" in names
     assert len(names) == 5
+
+
+def test_one_file_of_a_folder_may_have_a_name(
+    measured_here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["export", "--to", "boamps", "-o", "one.json"]
+
+    assert main([*call, "--case", "student"]) == 0
+    assert json.loads((measured_here / "one.json").read_text("utf-8"))["task"]
+    assert main(call) == 2
+    assert "this export is 5 files; give a folder, or --case" in capsys.readouterr().err
+    assert main([*call, "--case", "none"]) == 1
 
 
 def test_each_journal_has_a_file_of_its_own(

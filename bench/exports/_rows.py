@@ -15,6 +15,7 @@ from bench.meter import Channel
 from bench.quantities import Absent, Quantity
 from bench.record import Window
 from bench.report import findings
+from bench.roofline import is_ceiling
 from bench.statistics import Interval
 
 
@@ -54,6 +55,11 @@ def foreign(table: Table) -> str:
     if findings.replayed(findings.covering(table)):
         return "its joules are a replayed trace, not this machine's"
     return ""
+
+
+def no_model(row: Row) -> str:
+    """Why a row is no task of a model: it is a ceiling of the machine; else empty."""
+    return "it is a ceiling of the machine, no model" if is_ceiling(row.case) else ""
 
 
 def own(table: Table, row: Row) -> tuple[Window, ...]:

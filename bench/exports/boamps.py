@@ -15,7 +15,7 @@ from typing import Any
 from bench.compare import Row, Table
 from bench.cover import total
 from bench.export_format import FileFormat, LeftOut, Rendered, json_text, slugs
-from bench.exports._rows import channels_of, each, foreign, meter, own, why_not
+from bench.exports._rows import channels_of, each, foreign, meter, no_model, own, why_not
 from bench.meter import Channel
 from bench.quantities import Kind, Quantity
 from bench.record import CaseRecord, Run
@@ -38,16 +38,14 @@ def _render(tables: Sequence[Table]) -> Rendered:
     left = []
     for table, row in each(tables):
         energy = row.energy if isinstance(row.energy, Quantity) else row.estimate
-        if foreign(table):
-            left.append(LeftOut(row.case.case, foreign(table)))
+        if why := foreign(table) or no_model(row):
+            left.append(LeftOut(row.case.case, why))
         elif energy is None:
             left.append(LeftOut(row.case.case, why_not(table, row)))
         else:
             reports[row.case.case] = _report(table, row, energy)
-    if len(reports) == 1:
-        return Rendered({"": json_text(next(iter(reports.values())))}, tuple(left))
     names = slugs(reports, "_")
-    files = {f"-{names[case]}": json_text(report) for case, report in reports.items()}
+    files = {names[case]: json_text(report) for case, report in reports.items()}
     return Rendered(files, tuple(left))
 
 
@@ -209,6 +207,7 @@ def _moment(stamp: str) -> str:
 
 export = FileFormat(
     "BoAmps reports (Boavizta), one for each case: kWh, tracking modes, calibration",
-    ".boamps.json",
+    ".boamps",
     _render,
+    inside=".json",
 )

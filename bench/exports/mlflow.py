@@ -28,6 +28,7 @@ _AT_ONCE = 500
 def _log(tables: Sequence[Table], folder: Path) -> Logged:
     installed("mlflow", "mlflow")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # an export sends nothing anywhere
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # that it makes tables is no news
     from mlflow.tracking import MlflowClient
 
     journal = tables[0].journal

@@ -17,7 +17,7 @@ from bench.compare import Row, Table
 from bench.cover import total
 from bench.export_format import FileFormat, LeftOut, Rendered, json_text, slugs
 from bench.exports._gpu import Board, board
-from bench.exports._rows import channels_of, each, foreign, meter, own, why_not
+from bench.exports._rows import channels_of, each, foreign, meter, no_model, own, why_not
 from bench.meter import Channel
 from bench.quantities import Absent, Kind, Quantity
 
@@ -46,10 +46,8 @@ def _render(tables: Sequence[Table]) -> Rendered:
             left.append(LeftOut(row.case.case, found))
         else:
             records[row.case.case] = json_text(_record(table, row, found))
-    if len(records) == 1:
-        return Rendered({"": next(iter(records.values()))}, tuple(left))
     names = slugs(records, "_")
-    return Rendered({f"-{names[case]}": text for case, text in records.items()}, tuple(left))
+    return Rendered({names[case]: text for case, text in records.items()}, tuple(left))
 
 
 def _measured(table: Table, row: Row) -> _Measured | str:
@@ -80,7 +78,7 @@ def _unfit(table: Table, row: Row) -> str:
         return "of a language model it wants prefill and generation of one request in one record"
     if table.journal.run.settings.get("warmup_s") is None:
         return "the journal does not say for how long it warmed up"
-    return foreign(table)
+    return foreign(table) or no_model(row)
 
 
 _Values = tuple[Quantity, Quantity, Quantity | Absent]
@@ -152,6 +150,7 @@ def _rate(channels: Sequence[Channel]) -> float:
 
 export = FileFormat(
     "fields of the energy schema proposed for MLPerf Inference, one record for each case",
-    ".mlperf-energy.json",
+    ".mlperf-energy",
     _render,
+    inside=".json",
 )

@@ -121,15 +121,31 @@ def _one(
     }
     if output == "-":
         _print(contents, isinstance(next(iter(rendered.files.values()), ""), bytes))
-    else:
-        suffix = form.suffix if out.name.endswith(form.suffix) else out.suffix
-        stem = out.name.removesuffix(suffix)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            path = out.with_name(f"{stem}{name}{suffix}")
-            path.write_bytes(content)
+        return bool(contents), rendered.left_out
+    for path, content in _places(form, out, contents).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        if not form.inside:
             print(f"wrote {os.path.relpath(path)}")
+    if form.inside and contents:
+        files = "1 file" if len(contents) == 1 else f"{len(contents)} files"
+        print(f"wrote {os.path.relpath(out)}: {files}")
     return bool(contents), rendered.left_out
+
+
+def _places(form: "FileFormat", out: Path, contents: dict[str, bytes]) -> dict[Path, bytes]:
+    """Where each content goes: into a folder, or into files that stand beside each other."""
+    if form.inside and out.suffix != form.inside:
+        return {out / f"{name}{form.inside}": content for name, content in contents.items()}
+    if form.inside:
+        if len(contents) > 1:
+            raise ValueError(
+                f"-o {out}: this export is {len(contents)} files; give a folder, or --case for one"
+            )
+        return dict.fromkeys([out] if contents else [], b"".join(contents.values()))
+    suffix = form.suffix if out.name.endswith(form.suffix) else out.suffix
+    stem = out.name.removesuffix(suffix)
+    return {out.with_name(f"{stem}{name}{suffix}"): each for name, each in contents.items()}
 
 
 def _print(contents: dict[str, bytes], binary: bool) -> None:  # noqa: FBT001 - it has one caller
