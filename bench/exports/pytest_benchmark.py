@@ -72,7 +72,7 @@ def _statistics(table: Table, row: Row) -> dict[str, Any]:
     from pytest_benchmark.stats import Stats
 
     windows = own(table, row)
-    stats: Any = Stats()
+    stats: Any = Stats()  # type: ignore[no-untyped-call]
     for window in windows:
         stats.update(window.seconds / max(window.calls, 1))
     calls = max(1, min(window.calls for window in windows))
