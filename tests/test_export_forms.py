@@ -312,6 +312,23 @@ def test_a_gpu_that_the_journal_does_not_name_is_not_guessed() -> None:
     assert "does not say which GPU GPU-1 is" in str(done.left_out)
 
 
+def test_a_simulated_gpu_is_no_gpu() -> None:
+    journal = of_gpu()
+    channels = tuple(replace(c, origin="simulated:x") for c in journal.run.channels)
+    done = rendered("mlenergy", replace(journal, run=replace(journal.run, channels=channels)))
+
+    assert done.left_out[0].reason == "a simulated device was measured, not a machine"
+
+
+def test_a_case_without_windows_is_in_no_form() -> None:
+    journal = a_journal([(a_case(), [])])
+
+    for name in ("boamps", "github_action_benchmark", "mlperf_energy"):
+        done = rendered(name, journal)
+        assert done.files == {}
+        assert "no window was measured" in done.left_out[0].reason
+
+
 def test_ai_energy_score_gets_watt_hours_of_a_thousand_queries(tmp_path: Path) -> None:
     (record,) = document("ai_energy_score", saved(of_gpu(), tmp_path))
 

@@ -2,8 +2,11 @@
 
 import json
 import struct
+import sys
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,6 +49,122 @@ def test_an_estimate_is_no_metric() -> None:
     assert all(name.endswith(("ms_per_sample", "time_ratio")) for name in found.values)
     assert len(found.left_out) == 2
     assert found.left_out[0].reason.startswith("no metric of energy: ")
+
+
+class Client:
+    """As much of MLflow's client as an export calls; its store is this object."""
+
+    store: dict[str, Any] = {}  # noqa: RUF012 - each test empties it
+
+    def __init__(self, uri: str) -> None:
+        self.store.setdefault("uri", uri)
+
+    def get_experiment_by_name(self, name: str) -> Any:
+        found = self.store.get("experiment")
+        return SimpleNamespace(experiment_id="7") if found == name else None
+
+    def create_experiment(self, name: str, artifact_location: str) -> str:
+        self.store.update(experiment=name, artifacts=artifact_location)
+        return "7"
+
+    def search_runs(self, experiments: list[str], wanted: str) -> list[Any]:
+        tags = self.store.get("tags", {})
+        return (
+            [self.run()]
+            if wanted == f"tags.`joulebench.key` = '{tags.get('joulebench.key')}'"
+            else []
+        )
+
+    def create_run(self, experiment: str, start: int, tags: dict[str, str], run_name: str) -> Any:
+        self.store.update(start=start, tags=tags, name=run_name, metrics={}, files=[])
+        return self.run()
+
+    def run(self) -> Any:
+        return SimpleNamespace(info=SimpleNamespace(run_id="r"))
+
+    def log_batch(self, run: str, metrics: list[Any]) -> None:
+        assert len(metrics) <= 1000
+        self.store["metrics"].update({each[0]: each[1] for each in metrics})
+
+    def log_artifact(self, run: str, path: str) -> None:
+        self.store["files"].append(path)
+
+    def set_terminated(self, run: str, end_time: int | None) -> None:
+        self.store["end"] = end_time
+
+
+def standing_in(monkeypatch: pytest.MonkeyPatch, name: str, **members: object) -> None:
+    """A module of that name, in place of the one that may be installed."""
+    module = ModuleType(name)
+    module.__spec__ = ModuleSpec(name, None)
+    vars(module).update(members)
+    monkeypatch.setitem(sys.modules, name, module)
+
+
+def test_mlflow_s_client_gets_each_number_once_with_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store: dict[str, Any] = {}
+    monkeypatch.setattr(Client, "store", store)
+    standing_in(monkeypatch, "mlflow")
+    standing_in(monkeypatch, "mlflow.tracking", MlflowClient=Client)
+    standing_in(monkeypatch, "mlflow.entities", Metric=lambda *values: values)
+    journal = two_cases(tmp_path)
+    call = ["export", str(journal.path), "--to", "mlflow", "-o", str(tmp_path / "store")]
+
+    assert main(call) == 0
+    assert store["uri"] == f"sqlite:///{tmp_path}/store/mlflow.db"
+    assert store["metrics"] == metrics(compare([journal])).values
+    assert store["files"] == [str(journal.path)]
+    assert store["end"] - store["start"] == 177_000
+    assert store["tags"]["joulebench.commit"] == "1a2b3c4d5e6f"
+    store["metrics"] = {}
+    assert main(call) == 0
+    assert store["metrics"] == {}
+    assert "run r has it already" in capsys.readouterr().out
+
+
+def test_wandb_s_client_gets_each_number_once_with_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: dict[str, Any] = {"files": [], "metrics": {}}
+    artifact = SimpleNamespace(add_file=told["files"].append)
+    run = SimpleNamespace(
+        dir=str(tmp_path / "offline-run/files"),
+        log=told["metrics"].update,
+        log_artifact=lambda each: told.update(artifact=each),
+        finish=lambda: told.update(finished=True),
+    )
+
+    def init(**given: Any) -> Any:
+        told.update(given)
+        return run
+
+    standing_in(
+        monkeypatch, "wandb", init=init, Settings=dict, Artifact=lambda name, type: artifact
+    )
+    journal = two_cases(tmp_path)
+
+    assert main(["export", str(journal.path), "--to", "wandb", "-o", str(tmp_path / "w")]) == 0
+    assert (told["mode"], told["dir"]) == ("offline", str(tmp_path / "w"))
+    assert told["id"] == journal.path.stem
+    assert told["metrics"] == metrics(compare([journal])).values
+    assert told["files"] == [str(journal.path)]
+    assert told["artifact"] is artifact
+    assert told["finished"]
+    assert f"wandb sync {tmp_path}/offline-run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["mlflow", "wandb"])
+def test_a_journal_without_a_number_makes_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    standing_in(monkeypatch, name)
+    standing_in(monkeypatch, "mlflow.tracking", MlflowClient=Client)
+    journal = a_journal([(a_case(), [])])
+
+    assert store(name).log(compare([journal]), tmp_path / "x").runs == ()
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.filterwarnings("ignore")  # its own libraries deprecate each other
