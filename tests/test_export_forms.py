@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -407,8 +408,9 @@ def test_junit_has_the_shape_of_what_pytest_itself_writes(tmp_path: Path) -> Non
         "    record_testsuite_property('b', 2)\n",
         encoding="utf-8",
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]
-    subprocess.run([*command, "--junitxml=theirs.xml"], cwd=tmp_path, check=True)
+    command = [sys.executable, "-m", "pytest", "-q", "test_it.py", "--junitxml=theirs.xml"]
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    subprocess.run(command, cwd=tmp_path, env=alone, check=True)
 
     theirs = shape(ET.parse(tmp_path / "theirs.xml").getroot())
     ours = shape(ET.fromstring(str(rendered("junit", of_cpu()).files[""])))

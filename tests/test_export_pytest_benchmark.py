@@ -60,8 +60,9 @@ def test_pytest_benchmark_compares_it_with_a_file_of_its_own(tmp_path: Path) -> 
         "def test_own(benchmark): benchmark.pedantic(lambda: 1, rounds=3)\n", encoding="utf-8"
     )
     own = tmp_path / "own.json"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_own.py"]
-    subprocess.run([*command, f"--benchmark-json={own}"], cwd=tmp_path, check=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "pytest_benchmark.plugin", "test_own.py"]
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    subprocess.run([*command, f"--benchmark-json={own}"], cwd=tmp_path, env=alone, check=True)
     ours = written(tmp_path, "ours.json")
 
     done = tool(tmp_path, "compare", "--group-by=func", str(own), str(ours))

@@ -43,6 +43,18 @@ def test_metrics_are_the_numbers_of_the_comparison_in_millijoules(tmp_path: Path
     assert values["joules/digits/csr/eager/cpu/b1/measured-cpu-package/energy_ratio"] < 2.1
 
 
+def test_metrics_have_the_ends_of_the_interval_and_the_power(tmp_path: Path) -> None:
+    journal = two_cases(tmp_path)
+    (table,) = compare([journal])
+    values, energy = metrics([table]).values, table.rows[0].energy
+
+    assert isinstance(energy, Quantity)
+    assert energy.low < energy.value < energy.high
+    assert values[f"{ENERGY}_low"] == pytest.approx(1e3 * energy.low)
+    assert values[f"{ENERGY}_high"] == pytest.approx(1e3 * energy.high)
+    assert values[ENERGY.replace("mj_per_sample", "watts")] == pytest.approx(11.0)
+
+
 def test_an_estimate_is_no_metric() -> None:
     found = metrics(compare([of_power_model()]))
 
@@ -68,12 +80,8 @@ class Client:
         return "7"
 
     def search_runs(self, experiments: list[str], wanted: str) -> list[Any]:
-        tags = self.store.get("tags", {})
-        return (
-            [self.run()]
-            if wanted == f"tags.`joulebench.key` = '{tags.get('joulebench.key')}'"
-            else []
-        )
+        key = self.store.get("tags", {}).get("joulebench.key")
+        return [self.run()] if wanted == f"tags.`joulebench.key` = '{key}'" else []
 
     def create_run(self, experiment: str, start: int, tags: dict[str, str], run_name: str) -> Any:
         self.store.update(start=start, tags=tags, name=run_name, metrics={}, files=[])
@@ -141,7 +149,7 @@ def test_wandb_s_client_gets_each_number_once_with_the_journal(
         return run
 
     standing_in(
-        monkeypatch, "wandb", init=init, Settings=dict, Artifact=lambda name, type: artifact
+        monkeypatch, "wandb", init=init, Settings=dict, Artifact=lambda *names, **kinds: artifact
     )
     journal = two_cases(tmp_path)
 

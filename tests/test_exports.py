@@ -312,17 +312,22 @@ def test_a_format_of_somebody_else_is_found_as_a_file(
             sys.modules.pop(f"bench.exports.{name}", None)
 
 
-def test_a_simulated_device_is_no_machine_to_forms_of_machines() -> None:
+@pytest.mark.parametrize(
+    ("origin", "reason"),
+    [
+        ("simulated:device", "a simulated device was measured, not a machine"),
+        ("replay:trace", "its joules are a replayed trace, not this machine's"),
+    ],
+)
+def test_what_no_machine_used_is_in_no_form_of_machines(origin: str, reason: str) -> None:
     journal = of_cpu()
-    channel = replace(journal.run.channels[0], origin="simulated:device")
+    channel = replace(journal.run.channels[0], origin=origin)
     journal = replace(journal, run=replace(journal.run, channels=(channel,)))
 
     for name in ("boamps", "mlperf_energy"):
         done = rendered(name, journal)
         assert done.files == {}
-        assert {each.reason for each in done.left_out} == {
-            "a simulated device was measured, not a machine"
-        }
+        assert {each.reason for each in done.left_out} == {reason}
     (content,) = rendered("github_action_benchmark", journal).files.values()
     assert all("simulated or replayed" in entry["name"] for entry in json.loads(content))
 
