@@ -30,7 +30,7 @@ class Rendered:
 
     Args:
         files: Contents by what is added to the stem of the output file's name: ``""`` is the file
-            itself, ``-cases`` stands beside it; of a folder by the stems of the files in it.
+            itself, ``.cases`` stands beside it; of a folder by the stems of the files in it.
             Text is written as UTF-8.
         left_out: Cases that are in no file.
     """
@@ -47,14 +47,12 @@ class FileFormat:
         about: What it is and who reads it, in one line.
         suffix: Ending of the default file, such as ``.junit.xml``, or of the folder.
         render: From tables to contents; it reads no clock, file or environment.
-        together: Whether several journals go into one output; else each has its own.
         inside: Ending of the files of a folder, such as ``.json``; empty for what is no folder.
     """
 
     about: str
     suffix: str
     render: Callable[[Sequence[Table]], Rendered]
-    together: bool = False
     inside: str = ""
 
 

@@ -220,16 +220,6 @@ def test_each_journal_has_a_file_of_its_own(
     assert "2 journals make as many files" in capsys.readouterr().err
 
 
-def test_tables_of_windows_join_journals(measured_here: Path) -> None:
-    other = replace(of_cpu(), path=Path("20261124T101203Z-0123456789ab-r2.jsonl"))
-    save(replace(other, run=replace(other.run, run_id="r2")), measured_here / "results")
-
-    assert main(["export", "results", "--to", "csv", "-o", "all.csv"]) == 0
-    text = (measured_here / "all.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(io.StringIO(text)))
-    assert {row["run_id"] for row in rows} == {"r1", "r2"}
-
-
 def test_nothing_to_export_says_why_and_is_no_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

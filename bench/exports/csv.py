@@ -1,6 +1,6 @@
 """Every window and channel in long form, SI units, for what reads nothing but CSV.
 
-Several journals go into one output. The numbers of a report stand in the CSV beside its page.
+The numbers of a report stand in the CSV beside its page.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,7 @@ def _render(tables: Sequence[Table]) -> Rendered:
 
 
 export = FileFormat(
-    "CSV: windows and channels in long form, SI units; joins journals",
+    "CSV: windows and channels in long form, SI units",
     ".windows.csv",
     _render,
-    together=True,
 )

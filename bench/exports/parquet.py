@@ -1,6 +1,6 @@
-"""Two Parquet files: every window and channel in long form, and beside it one line for each case.
+"""Two Parquet files: every window and channel in long form, and one line for each case.
 
-Several journals go into one output, so that a year of nights is one table.
+Their columns are the same in every journal: ``SELECT * FROM 'reports/*.cases.parquet'`` is a year.
 """
 
 import io
@@ -20,7 +20,7 @@ def _render(tables: Sequence[Table]) -> Rendered:
     installed("pyarrow", "parquet")
     if not any(table.rows for table in tables):
         return Rendered({})
-    return Rendered({"": _bytes(windows(tables)), "-cases": _bytes(cases(tables))})
+    return Rendered({".windows": _bytes(windows(tables)), ".cases": _bytes(cases(tables))})
 
 
 def _bytes(table: "pd.DataFrame") -> bytes:
@@ -30,8 +30,7 @@ def _bytes(table: "pd.DataFrame") -> bytes:
 
 
 export = FileFormat(
-    "two Parquet tables: windows and channels in long form, and the cases; joins journals",
+    "two Parquet tables: windows and channels in long form, and the cases",
     ".parquet",
     _render,
-    together=True,
 )

@@ -74,25 +74,23 @@ def _formats() -> "tuple[dict[str, FileFormat | StoreFormat], dict[str, str]]":
 
 
 def _write(form: "FileFormat | StoreFormat", options: argparse.Namespace) -> int:
-    """Writes each output: one for each journal, or one for all where the format joins them."""
+    """Writes one output for each journal; a store takes all of them."""
     from bench.compare import compare
     from bench.exports._rows import only
     from bench.records import read
 
     paths = _journals(options.results)
-    together = getattr(form, "together", False)
-    if options.output and len(paths) > 1 and not together and not hasattr(form, "log"):
+    if options.output and len(paths) > 1 and not hasattr(form, "log"):
         raise ValueError(
             f"-o {options.output}: {len(paths)} journals make as many files; give one journal, or"
             " no -o"
         )
-    groups = [paths] if together else [[path] for path in paths]
     wrote = False
     left: list[LeftOut] = []
-    for group in groups:
-        tables = only(compare([read(path) for path in group]), options.case)
+    for path in paths:
+        tables = only(compare([read(path)]), options.case)
         if tables:
-            done, missing = _one(form, tables, group[-1], options.output)
+            done, missing = _one(form, tables, path, options.output)
             wrote, left = wrote or done, [*left, *missing]
     _tell(left)
     if not wrote:
