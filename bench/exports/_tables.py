@@ -57,8 +57,9 @@ def cases(tables: Sequence[Table]) -> "pd.DataFrame":
 def _typed(found: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> "pd.DataFrame":
     import pandas as pd
 
+    array: Any = pd.array  # its types list every kind of array, and none by a computed name
     return pd.DataFrame(
-        {name: pd.array([_cell(line.get(name)) for line in found], _type(name)) for name in columns}
+        {name: array([_cell(line.get(name)) for line in found], _type(name)) for name in columns}
     )
 
 
