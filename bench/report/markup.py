@@ -1,0 +1,169 @@
+"""The sections' Markdown as clean HTML: what a strict list allows, and nothing else.
+
+The sections stay the one source: what GitHub shows and what the HTML page shows are the same words.
+markdown-it-py reads them; nh3 throws away each element and attribute that is not on the list, so
+that nothing of a journal, or of somebody else's section, is ever run. Both are the extra ``html``.
+"""
+
+import html
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+_INSTALL = "pip install 'joulebench[html]'"
+_PLAIN = {
+    "h1", "h2", "h3", "h4", "p", "br", "hr", "strong", "em", "code", "pre", "ul", "ol", "li", "sub",
+    "sup", "blockquote", "thead", "tbody", "tr", "details", "summary",
+}  # fmt: skip
+_ATTRIBUTES = {
+    "a": {"href"},
+    "div": {"class", "role", "aria-label", "tabindex"},
+    "table": {"class"},
+    "td": {"class", "data-sort"},
+    "th": {"class", "scope", "data-sort"},
+}
+_SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.DOTALL)
+_NUMBER = re.compile(r"[−-]?[0-9][0-9\u202f]*(?:\.[0-9]+)?")
+_UNIT = re.compile(r"[0-9] ?(?:([KMG])iB|([kmµn])?[JWs])\b")
+_FACTORS = {
+    "K": 2.0**10, "M": 2.0**20, "G": 2.0**30, "k": 1e3, "m": 1e-3, "µ": 1e-6, "n": 1e-9,
+}  # fmt: skip
+_GOOD, _BAD = re.compile(r"\bsaves\b"), re.compile(r"\b(costs|breaks quality|regressed)\b")
+
+
+def to_html(markdown: str) -> str:
+    """Markdown with the sections' few tags as HTML that cannot do anything.
+
+    Tables get a frame that scrolls and that the keyboard reaches, header cells their scope, and
+    cells of numbers the number to sort by.
+
+    Raises:
+        ValueError: The libraries are missing, with what to install.
+    """
+    try:
+        import nh3
+        from markdown_it import MarkdownIt
+    except ImportError as error:
+        raise ValueError(
+            f"found no {error.name}, wanted it to write an HTML page; do: {_INSTALL}"
+        ) from error
+    reader = MarkdownIt("commonmark", {"html": True}).enable("table").disable("image")
+    tokens = _framed(reader.parse(markdown))
+    written = str(reader.renderer.render(tokens, reader.options, {}))
+    return nh3.clean(
+        written,
+        tags=_PLAIN | set(_ATTRIBUTES),
+        attributes=_ATTRIBUTES,
+        url_schemes={"http", "https", "mailto"},
+        clean_content_tags={"script", "style"},
+    )
+
+
+def _framed(tokens: Iterable["Token"]) -> list["Token"]:
+    """The tokens with a frame around each table, named after what stands above it."""
+    from markdown_it.token import Token
+
+    found: list[Token] = []
+    label, table = "Table", -1
+    for token in tokens:
+        label = _label(token) or label
+        if token.type == "table_open":
+            name = html.escape(label)
+            frame = f'<div class="scroll" role="group" aria-label="{name}" tabindex="0">\n'
+            found.append(Token("html_block", "", 0, content=frame))
+            table = len(found)
+        found.append(token)
+        if token.type == "table_close":
+            _mark(found[table:])
+            found.append(Token("html_block", "", 0, content="</div>\n"))
+    return found
+
+
+def _label(token: "Token") -> str:
+    """What a token says of the tables below it: a caption or the line of a folded part."""
+    if token.type == "html_block" and (summary := _SUMMARY.search(token.content)):
+        return plain(summary[1])
+    children = token.children or []
+    if [child.type for child in children[:2]] == ["text", "strong_open"] and not children[
+        0
+    ].content:
+        return _said(children[2:3])
+    return ""
+
+
+def _said(children: Iterable["Token"]) -> str:
+    return "".join(child.content for child in children if child.type in ("text", "code_inline"))
+
+
+def plain(markup: str) -> str:
+    """The words of some HTML.
+
+    >>> plain("<b>a</b> &amp; b")
+    'a & b'
+    """
+    return html.unescape(re.sub(r"<[^>]*>", "", markup))
+
+
+def _mark(tokens: list["Token"]) -> None:
+    """Classes, scopes and numbers of the cells of one table."""
+    header, place = True, 0
+    columns: list[tuple[bool, bool]] = []
+    verdict = -1
+    for index, token in enumerate(tokens):
+        if token.type == "tbody_open":
+            header = False
+        elif token.type == "tr_open":
+            place = 0
+        elif token.type in ("th_open", "td_open"):
+            content = tokens[index + 1]
+            number = token.attrs.pop("style", "") == "text-align:right"
+            if header:
+                guessed = _is_guessed(content)
+                verdict = place if _said(content.children or ()) == "verdict" else verdict
+                columns.append((number, guessed))
+                token.attrs |= {"scope": "col", "class": _class(number, "unranked" * guessed)}
+            else:
+                number, guessed = columns[place]
+                said = _said(content.children or ())
+                colour = _colour(said) if place == verdict else ""
+                token.attrs["class"] = _class(number, colour)
+                if number and not guessed and (value := sort_value(said)) is not None:
+                    token.attrs["data-sort"] = repr(value)
+                if place == 0:
+                    token.tag, tokens[index + 2].tag = "th", "th"
+                    token.attrs["scope"] = "row"
+            token.attrs = {name: value for name, value in token.attrs.items() if value}
+            place += 1
+
+
+def _class(number: bool, other: str) -> str:  # noqa: FBT001 - a table's two classes
+    return " ".join(filter(None, ("n" if number else "", other)))
+
+
+def _is_guessed(content: "Token") -> bool:
+    """Whether a header is in italics: an estimate or a model, by which nobody ranks."""
+    types = [child.type for child in content.children or () if child.content or child.nesting]
+    return types[:1] == ["em_open"] and types[-1:] == ["em_close"]
+
+
+def _colour(verdict: str) -> str:
+    if _BAD.search(verdict):
+        return "bad"
+    return "good" if _GOOD.search(verdict) else ""
+
+
+def sort_value(cell: str) -> float | None:
+    """The number that a cell begins with, in the unit itself; None where there is none.
+
+    >>> sort_value("23.6 KiB"), sort_value("A/A 0.99 [0.97, 1.01]"), sort_value("—¹")
+    (24166.4, 0.99, None)
+    """
+    found = _NUMBER.search(cell.replace("A/A", ""))
+    if found is None:
+        return None
+    value = float(found[0].replace("\u202f", "").replace("−", "-"))
+    unit = _UNIT.search(cell)
+    return value * _FACTORS.get(unit[1] or unit[2] or "", 1.0) if unit else value
