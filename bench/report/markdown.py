@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bench.compare import Table
 from bench.discover import Plugin, plugins
+from bench.records import Journal
 from bench.report import findings
 from bench.report.main_table import main_table
 from bench.report.text import escape
@@ -62,8 +63,7 @@ class Report:
         grid: What a kilowatt-hour emits, or None: then nothing is said of carbon.
         sweep_figure: Address of the figure of quality against size, or None.
         size_budget: Most bytes that a model may have, or None: then nothing is said of who fits.
-        since: The tables of an earlier run that the changes are told against; empty if none was
-            named.
+        since: Journals of an earlier run that the changes are told against; empty if none is named.
     """
 
     tables: tuple[Table, ...]
@@ -71,7 +71,7 @@ class Report:
     grid: GridFactor | None = None
     sweep_figure: str | None = None
     size_budget: int | None = None
-    since: tuple[Table, ...] = ()
+    since: tuple[Journal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

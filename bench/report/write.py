@@ -54,7 +54,7 @@ def write(
         compare([read(path) for path in journals]),
         grid=grid,
         size_budget=size_budget,
-        since=compare([read(path) for path in since]),
+        since=tuple(read(path) for path in since),
     )
     texts = form(report, out)
     out.parent.mkdir(parents=True, exist_ok=True)
