@@ -201,11 +201,11 @@ def _join(index: Index | None, found: Iterable[_Found]) -> Index:
         else:
             runs.append({name: [value] for name, value in each.run.items()})
             cases.append(each.cases)
-    all_runs = _frame(runs, RUNS).sort_values(["started", "journal"], kind="stable")
+    all_runs = table_of(runs, RUNS).sort_values(["started", "journal"], kind="stable")
     place = {name: number for number, name in enumerate(all_runs["journal"])}
-    all_cases = _frame(cases, CASES)
+    all_cases = table_of(cases, CASES)
     order = all_cases["journal"].astype(object).map(place).to_numpy().argsort(kind="stable")
-    bad_ones = _frame(unreadable, UNREADABLE).sort_values("journal")
+    bad_ones = table_of(unreadable, UNREADABLE).sort_values("journal")
     return Index(
         all_cases.iloc[order].reset_index(drop=True),
         all_runs.reset_index(drop=True),
@@ -225,7 +225,7 @@ def _columns(index: Index) -> tuple[list[Part], list[Part], list[Part]]:
     return cases, runs, unreadable
 
 
-def _frame(parts: Sequence[Part], columns: Columns) -> "DataFrame":
+def table_of(parts: Sequence[Part], columns: Columns) -> "DataFrame":
     """One table of several parts; its words are sorted categories."""
     import numpy as np
     import pandas as pd

@@ -53,7 +53,10 @@ _ENVIRONMENT = ("cpu", "cpus", "kernel", "driver", "governor", "turbo", "virtual
 
 def columns(journal: Journal) -> dict[str, list[Any]]:
     """The cases of a journal as columns, one place for each case."""
-    rows = [_case(table, row) for table in compare([journal]) for row in table.rows]
+    shared = _run(journal)
+    rows = [
+        {**shared, **_case(table, row)} for table in compare([journal]) for row in table.rows
+    ]
     return {name: [row[name] for row in rows] for name in (*TEXTS, *COUNTS, *NUMBERS)}
 
 
@@ -115,17 +118,23 @@ def _commit(run: Run) -> str:
     return clean((run.git or {}).get("commit") or "")
 
 
-def _case(table: Table, row: Row) -> dict[str, Any]:
-    run, case = table.journal.run, row.case
-    energy = row.energy
-    measured = isinstance(energy, Quantity)
-    words = {
-        "journal": table.journal.path.name,
-        "run": run.run_id,
-        "started": run.started,
+def _run(journal: Journal) -> dict[str, Any]:
+    """What all cases of a journal share."""
+    run = journal.run
+    return {
+        "journal": clean(journal.path.name),
+        "run": clean(run.run_id),
+        "started": clean(run.started),
         "machine": _machine(run),
         "commit": _commit(run),
         "environment": digest(environment(run)),
+        "is_dirty": int(bool((run.git or {}).get("dirty"))),
+    }
+
+
+def _case(table: Table, row: Row) -> dict[str, Any]:
+    case, energy = row.case, row.energy
+    words = {
         "device": case.device,
         "device_id": case.device_id or case.device,
         **{
@@ -135,7 +144,7 @@ def _case(table: Table, row: Row) -> dict[str, Any]:
         "workload_version": case.workload_version,
         "kind": energy.kind if isinstance(energy, Quantity) else "",
         "boundary": energy.boundary if isinstance(energy, Quantity) else "",
-        "channels": " ".join(table.cover) if measured else "",
+        "channels": _cover(table) if isinstance(energy, Quantity) else "",
         "absent": str(energy) if isinstance(energy, Absent) else "",
         "quality_metric": (case.quality or {}).get("metric") or "",
     }
@@ -147,7 +156,6 @@ def _case(table: Table, row: Row) -> dict[str, Any]:
         "flagged": row.flagged,
         "discards": row.discards,
         "is_control": int(row.is_baseline),
-        "is_dirty": int(bool((run.git or {}).get("dirty"))),
         **_ends("energy", energy),
         **_ends("time", _interval(row.budgets.time)),
         **_ends("power", row.power),
@@ -160,6 +168,11 @@ def _case(table: Table, row: Row) -> dict[str, Any]:
         "quality": (case.quality or {}).get("value"),
         "size_bytes": case.size_bytes.get("disk"),
     }
+
+
+def _cover(table: Table) -> str:
+    """The channels of the energy; a second route reads the same energy as the first."""
+    return " ".join(sorted(channel.partition("#")[0] for channel in table.cover))
 
 
 def _ends(name: str, value: Quantity | Absent | Interval | None) -> dict[str, float | None]:
