@@ -76,8 +76,8 @@ Number = Callable[[str, int], float]
 
 def noisy(seed: int, sigma: float = 0.01, level: float = 0.01) -> Number:
     """Normal logarithms around one level, the same for one seed, case and night."""
-    return lambda case, night_: level * math.exp(
-        random.Random(f"{seed}/{case}/{night_}").gauss(0.0, sigma)
+    return lambda case, night_: (
+        level * math.exp(random.Random(f"{seed}/{case}/{night_}").gauss(0.0, sigma))
     )
 
 

@@ -11,7 +11,6 @@ from histories import night, other_machine, pairs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from journals import DRAM, MACHINE, PACKAGE, PROCESS, Cost, a_case, package, quality, save
-from reports import sampled
 
 from bench.cli import main
 from bench.history.changes import Change, Word, changes
@@ -20,6 +19,7 @@ from bench.quantities import Absent
 from bench.records import Journal
 from bench.report import change_page, change_terminal
 from bench.statistics import Interval
+from reports import sampled
 
 FACTORS = st.floats(0.2, 5.0)
 
@@ -295,10 +295,8 @@ def test_the_verb_finds_runs_by_id_and_writes_a_page_and_json(
     save(night(1, scale=1.1), tmp_path)
     page, data = tmp_path / "out" / "c.md", tmp_path / "out" / "c.json"
 
-    code = main(
-        ["compare", "n0000", "n0001", "--results", str(tmp_path)]
-        + ["--markdown", str(page), "--json", str(data)]
-    )
+    asked = ["--markdown", str(page), "--json", str(data)]
+    code = main(["compare", "n0000", "n0001", "--results", str(tmp_path), *asked])
 
     out = capsys.readouterr().out
     assert code == 0

@@ -84,7 +84,9 @@ COSTS = st.tuples(st.floats(1e-6, 10.0), st.floats(1e-6, 1.0), st.floats(0.1, 10
 @settings(max_examples=10, deadline=None)
 @given(costs=st.lists(COSTS, min_size=1, max_size=4), measured=st.booleans())
 def test_a_row_of_the_index_is_what_compare_says(
-    costs: list[tuple[float, float, float]], measured: bool, tmp_path_factory: pytest.TempPathFactory
+    costs: list[tuple[float, float, float]],
+    measured: bool,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     folder = tmp_path_factory.mktemp("results")
     channel = "cpu/0/package" if measured else PROCESS.id
@@ -190,9 +192,7 @@ def test_a_journal_that_vanished_is_dropped(tmp_path: Path, form: bool) -> None:
 
 @pytest.mark.parametrize("name", ["cases", "runs", "unreadable"])
 @pytest.mark.parametrize("damage", [b"", b"PAR1 no", b'"journal"\n"\xff"\n'])
-def test_a_damaged_index_is_made_anew(
-    name: str, damage: bytes, tmp_path: Path, form: bool
-) -> None:
+def test_a_damaged_index_is_made_anew(name: str, damage: bytes, tmp_path: Path, form: bool) -> None:
     nights(tmp_path, 2)
     wanted = table(index_of(tmp_path))
     (path,) = (tmp_path / FOLDER).glob(f"{name}-*")
@@ -216,9 +216,7 @@ def test_two_writers_at_once_lose_no_journal(tmp_path: Path, form: bool) -> None
     assert table(index_of(tmp_path)) == wanted
 
 
-def test_an_index_by_other_code_is_no_use(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_index_by_other_code_is_no_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nights(tmp_path, 1)
     index_of(tmp_path)
 
@@ -241,7 +239,6 @@ def newer(path: Path) -> None:
 def damaged(path: Path) -> None:
     lines = path.read_bytes().split(b"\n")
     path.write_bytes(b"\n".join([lines[0], b"{not json", *lines[2:]]))
-
 
 
 def no_numbers(path: Path) -> None:

@@ -28,11 +28,13 @@ def of(night: Night, case: str = ONE, quantity: str = ENERGY) -> Decision:
     return found
 
 
-def stepped(seed: int, factor: float, case: str = ONE, at: int = LAST) -> Callable[[str, int], float]:
+def stepped(
+    seed: int, factor: float, case: str = ONE, at: int = LAST
+) -> Callable[[str, int], float]:
     """Noise of 1 %, and one case that costs *factor* times as much from a night on."""
     usual = noisy(seed)
-    return lambda name, night: usual(name, night) * (
-        factor if name == case and night >= at else 1.0
+    return lambda name, night: (
+        usual(name, night) * (factor if name == case and night >= at else 1.0)
     )
 
 
@@ -119,9 +121,7 @@ def test_nights_of_other_circumstances_are_not_compared(change: dict[str, str]) 
 
 
 def test_another_kind_of_energy_leaves_the_time_to_judge() -> None:
-    index = index_of_numbers(
-        [ONE], LAST + 1, noisy(8), noisy(9), of_night=a_night(kind="sampled")
-    )
+    index = index_of_numbers([ONE], LAST + 1, noisy(8), noisy(9), of_night=a_night(kind="sampled"))
 
     night = look_back(index)
 
@@ -306,5 +306,7 @@ def test_the_chances_of_many_cases_are_said() -> None:
 
     assert "200 series" in multiplicity(many)
     assert f"z ≥ {LIMIT:g}" in multiplicity(many)
-    chances = [float(multiplicity(each).split("independent, ")[1].split()[0]) for each in (few, many)]
+    chances = [
+        float(multiplicity(each).split("independent, ")[1].split()[0]) for each in (few, many)
+    ]
     assert chances[0] > 100 * chances[1]

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench.gate.answer import ENERGY, TIME, Decision, Night, Quantity, Series, Word
-from bench.gate.canary import DEFAULT_MARGIN, margin, untrusted
+from bench.gate.canary import DEFAULT_MARGIN, group, margin, untrusted
 from bench.history.index import Index
 from bench.history.nights import (
     SAME,
@@ -96,9 +96,13 @@ def look_back(
         if part in each.series.case
     ]
     usual = {quantity: _usual(seen, quantity) for quantity in (ENERGY, TIME)}
-    decisions = tuple(_decision(each, usual[each.series.quantity]) for each in seen)
+    decisions = (
+        *(_decision(each, usual[each.series.quantity]) for each in seen),
+        *(each for each in _missing(now, before) if part in each.series.case),
+    )
     canaries = tuple(_canaries(now, margins))
-    return Night(decisions, canaries, untrusted(canaries, spreads), unpaired=True)
+    past = {group(each.series): spreads[each.series.quantity] for each in canaries}
+    return Night(decisions, canaries, untrusted(canaries, decisions, past), unpaired=True)
 
 
 def multiplicity(night: Night) -> str:
@@ -181,6 +185,25 @@ def _seen(
                 "; estimates are gated with --allow-estimates" if is_usable(row["estimate"]) else ""
             )
             yield _one(series, math.nan, [], f"{row['absent']}{hint}")
+
+
+def _missing(now: "DataFrame", before: "DataFrame") -> Iterator[Decision]:
+    """What the night before had and tonight has not; no data must not look like good data.
+
+    A night that shares less than half of its cases with tonight was of something else.
+    """
+    last = {}
+    for journal, case, unit in rows(before, ("journal", "case", "unit")):
+        last = {} if last and journal not in last.values() else last
+        last[case, unit] = journal
+    have = set(now["case"])
+    gone = [(case, unit) for case, unit in last if case not in have]
+    if 2 * len(gone) > len(last):
+        return
+    for case, unit in gone:
+        said = f"unpaired: it is not in tonight's journal, and it was in {last[case, unit]}"
+        series = Series(case, ENERGY, f"J/{unit}", absent=said)
+        yield Decision(series, series.word, None, None, None, said)
 
 
 def _one(series: Series, tonight: float, history: Sequence[float], why: str) -> _Seen:

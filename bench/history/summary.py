@@ -54,9 +54,7 @@ _ENVIRONMENT = ("cpu", "cpus", "kernel", "driver", "governor", "turbo", "virtual
 def columns(journal: Journal) -> dict[str, list[Any]]:
     """The cases of a journal as columns, one place for each case."""
     shared = _run(journal)
-    rows = [
-        {**shared, **_case(table, row)} for table in compare([journal]) for row in table.rows
-    ]
+    rows = [{**shared, **_case(table, row)} for table in compare([journal]) for row in table.rows]
     return {name: [row[name] for row in rows] for name in (*TEXTS, *COUNTS, *NUMBERS)}
 
 
