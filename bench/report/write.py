@@ -59,7 +59,7 @@ def write(
     texts = form(report, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     for path, content in texts.items():
-        _replace(path, content)
+        replace_file(path, content)
     return tuple(texts)
 
 
@@ -99,7 +99,7 @@ _FORMS: dict[str, Form] = {
 """What is written, by the suffix of the file's name."""
 
 
-def _replace(path: Path, content: str) -> None:
+def replace_file(path: Path, content: str) -> None:
     """Puts *content* at *path* in one step: a reader sees the old file or the new one."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
