@@ -9,14 +9,15 @@ import html
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bench.report.figures import nice_ticks
-from bench.report.labels import FAR, SIZE, Box, Segment, chosen
+from bench.report.labels import CHARACTER, FAR, SIZE, Box, Segment, chosen
 from bench.report.text import fixed
 
-WIDTH, HEIGHT = 460, 340
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 12, 50
-_PER_POINT = 1.45  # units of the drawing in one point of a label
+WIDTH, HEIGHT = 560, 360
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 12, 52
+_PER_POINT = 1.5  # units of the drawing in one point of a label
 _MOST_TICKS = 6
 _SHAPES = (
     "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0z",
@@ -138,7 +139,7 @@ def _axes(chart: Chart) -> tuple[At, At]:
 
 
 def even_ticks(low: float, high: float) -> list[float]:
-    """Round numbers at equal distances, six at most.
+    """Round numbers at equal distances, six or seven at most.
 
     >>> even_ticks(0.0, 1.0), even_ticks(96.8, 99.4)
     ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [97.0, 97.5, 98.0, 98.5, 99.0])
@@ -146,12 +147,9 @@ def even_ticks(low: float, high: float) -> list[float]:
     span = (high - low) / (_MOST_TICKS - 1)
     decade = math.floor(math.log10(span))
     step = next(s for s in (1, 2, 2.5, 5, 10) if s * 10.0**decade >= span * (1 - 1e-9))
-    first = math.ceil(low / (step * 10.0**decade) - 1e-9)
-    ticks = []
-    while (value := first * step * 10.0**decade) <= high * (1 + 1e-12) + 1e-12:
-        ticks.append(round(value, 12))
-        first += 1
-    return ticks
+    step *= 10.0**decade
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(number * step, 12) for number in range(first, last + 1)]
 
 
 def _grid(chart: Chart, across: At, up: At) -> str:
@@ -225,9 +223,9 @@ def _labels(chart: Chart, across: At, up: At) -> str:
     for dot, (dx, dy) in zip(named, placed, strict=True):
         x, y = across(dot.x) + dx * _PER_POINT, up(dot.y) - dy * _PER_POINT
         if abs(dy) > FAR:
-            parts.append(
-                f'<path class="lead" d="M{across(dot.x):.2f},{up(dot.y):.2f}L{x:.2f},{y:.2f}"/>'
-            )
+            near = min(max(across(dot.x), x), x + CHARACTER * SIZE * _PER_POINT * len(dot.label))
+            start = f"{across(dot.x):.2f},{up(dot.y):.2f}"
+            parts.append(f'<path class="lead" d="M{start}L{near:.2f},{y:.2f}"/>')
         baseline = " base" if dot.look is None else ""
         parts.append(_text(x, y + SIZE * _PER_POINT * 0.35, dot.label, "start", f"label{baseline}"))
     return "".join(parts)
@@ -236,7 +234,14 @@ def _labels(chart: Chart, across: At, up: At) -> str:
 def _bars(
     chart: Chart, on_page: Callable[[float, float], tuple[float, float]]
 ) -> Sequence[Segment]:
-    return [(*on_page(dot.x, dot.y_ends[0]), *on_page(dot.x, dot.y_ends[1])) for dot in chart.dots]
+    """What a label had better not cover: the bars, the front, the target."""
+    ends = [((dot.x, dot.y_ends[0]), (dot.x, dot.y_ends[1])) for dot in chart.dots]
+    ends += [((dot.x_ends[0], dot.y), (dot.x_ends[1], dot.y)) for dot in chart.dots]
+    for (x, y), (next_x, next_y) in pairwise(chart.stairs):
+        ends += [((x, y), (next_x, y)), ((next_x, y), (next_x, next_y))]
+    if chart.level is not None:
+        ends.append(((chart.x_range[0], chart.level), (chart.x_range[1], chart.level)))
+    return [(*on_page(*one), *on_page(*other)) for one, other in ends]
 
 
 def _dot(dot: Dot, across: At, up: At) -> str:
@@ -246,7 +251,7 @@ def _dot(dot: Dot, across: At, up: At) -> str:
     colour = "cb" if dot.look is None else f"c{dot.look % COLOURS}"
     return (
         f'<g class="dot {colour}" role="img" tabindex="0" aria-label="{said}"><title>{said}</title>'
-        f'<path class="bar" d="M{x:.2f},{low:.2f}V{high:.2f}M{left:.2f},{y:.2f}H{right:.2f}"/>'
+        f'<path class="span" d="M{x:.2f},{low:.2f}V{high:.2f}M{left:.2f},{y:.2f}H{right:.2f}"/>'
         f'<circle class="reach" cx="{x:.2f}" cy="{y:.2f}" r="12"/>'
         f'<g transform="translate({x:.2f},{y:.2f})">'
         f"{_shape(dot.look, hollow=dot.hollow, beyond=dot.beyond)}</g></g>"

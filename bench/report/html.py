@@ -23,6 +23,8 @@ PARETO, SWEEP = "figure-pareto", "figure-sweep"
 
 _FIGURE = re.compile(rf"^!\[[^\n]*\]\(({PARETO}|{SWEEP})\)$", re.MULTILINE)
 _HEADING = re.compile(r"<(h[12])>(.*?)</\1>", re.DOTALL)
+_FIGURE_NAME = re.compile(r'<figure id="[^"]*" aria-label="([^"]*)">')
+_LINE = re.compile(r"<p><strong>([^<]*)</strong></p>")
 _FOLD = re.compile(r"<details>\s*<summary>(.*?)</summary>", re.DOTALL)
 
 
@@ -75,8 +77,7 @@ def _section(part: Part, figures: dict[str, str], places: list[tuple[str, str]])
         for number, piece in enumerate(_FIGURE.split(part.text))
     )
     if not body.lstrip().startswith("<details>"):
-        heading = _HEADING.search(body)
-        label = plain(heading[2]) if heading else part.name.replace("_", " ").capitalize()
+        label = _title(body) or part.name.replace("_", " ").capitalize()
         places.append((name, label))
         named = f' aria-label="{html.escape(label)}"'
     else:
@@ -90,6 +91,15 @@ def _section(part: Part, figures: dict[str, str], places: list[tuple[str, str]])
     numbers = count(1)
     body = _FOLD.sub(opened, body)
     return f'<section id="{name}"{named}>\n{body}</section>'
+
+
+def _title(body: str) -> str:
+    """What a section calls itself: its heading, its figure, or a line that stands alone in bold."""
+    found = _HEADING.search(body)
+    if found:
+        return plain(found[2])
+    found = _FIGURE_NAME.match(body) or _LINE.match(body)
+    return plain(found[1]) if found else ""
 
 
 def _slug(name: str) -> str:

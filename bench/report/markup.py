@@ -7,7 +7,7 @@ that nothing of a journal, or of somebody else's section, is ever run. Both are 
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _INSTALL = "pip install 'joulebench[html]'"
 _PLAIN = {
     "h1", "h2", "h3", "h4", "p", "br", "hr", "strong", "em", "code", "pre", "ul", "ol", "li", "sub",
-    "sup", "blockquote", "thead", "tbody", "tr", "details", "summary",
+    "sup", "blockquote", "thead", "tbody", "tr", "details", "summary", "wbr",
 }  # fmt: skip
 _ATTRIBUTES = {
     "a": {"href"},
@@ -27,10 +27,11 @@ _ATTRIBUTES = {
 }
 _SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.DOTALL)
 _NUMBER = re.compile(r"[−-]?[0-9][0-9\u202f]*(?:\.[0-9]+)?")
-_UNIT = re.compile(r"[0-9] ?(?:([KMG])iB|([kmµn])?[JWs])\b")
+_UNIT = re.compile(r"[0-9\]] ?(?:([KMG])iB|([kmµn])?[JWs])\b")
 _FACTORS = {
     "K": 2.0**10, "M": 2.0**20, "G": 2.0**30, "k": 1e3, "m": 1e-3, "µ": 1e-6, "n": 1e-9,
 }  # fmt: skip
+_JOINTS = re.compile(r"(?<=[@,:])(?=\S)")
 _GOOD, _BAD = re.compile(r"\bsaves\b"), re.compile(r"\b(costs|breaks quality|regressed)\b")
 
 
@@ -109,42 +110,59 @@ def plain(markup: str) -> str:
 
 def _mark(tokens: list["Token"]) -> None:
     """Classes, scopes and numbers of the cells of one table."""
-    header, place = True, 0
-    columns: list[tuple[bool, bool]] = []
-    verdict = -1
+    cells = list(_cells(tokens))
+    width = sum(row == 0 for row, *_ in cells)
+    contents = [content for _, _, content, _ in cells]
+    guessed = {
+        place for (_, place, *_), content in zip(cells, contents, strict=True) if _is_guess(content)
+    }
+    heads = [_said(content.children or ()) for content in contents[:width]]
+    for row, place, content, (opening, closing) in cells:
+        number = opening.attrs.pop("style", "") == "text-align:right"
+        said, classes, own = _said(content.children or ()), "n" if number else "", ""
+        if row == 0:
+            own = "unranked" if place in guessed else ""
+            opening.attrs["scope"] = "col"
+        else:
+            own = _colour(said) if heads[place] == "verdict" else ""
+            if number and place not in guessed and (value := sort_value(said)) is not None:
+                opening.attrs["data-sort"] = repr(value)
+            if place == 0:
+                opening.tag = closing.tag = "th"
+                opening.attrs["scope"] = "row"
+                content.children = list(_breakable(content.children or ()))
+        if classes or own:
+            opening.attrs["class"] = f"{classes} {own}".strip()
+
+
+def _cells(tokens: list["Token"]) -> Iterator[tuple[int, int, "Token", tuple["Token", "Token"]]]:
+    """Row and column of each cell of a table, its content, and what opens and closes it."""
+    row, place = -1, 0
     for index, token in enumerate(tokens):
-        if token.type == "tbody_open":
-            header = False
-        elif token.type == "tr_open":
-            place = 0
+        if token.type == "tr_open":
+            row, place = row + 1, 0
         elif token.type in ("th_open", "td_open"):
-            content = tokens[index + 1]
-            number = token.attrs.pop("style", "") == "text-align:right"
-            if header:
-                guessed = _is_guessed(content)
-                verdict = place if _said(content.children or ()) == "verdict" else verdict
-                columns.append((number, guessed))
-                token.attrs |= {"scope": "col", "class": _class(number, "unranked" * guessed)}
-            else:
-                number, guessed = columns[place]
-                said = _said(content.children or ())
-                colour = _colour(said) if place == verdict else ""
-                token.attrs["class"] = _class(number, colour)
-                if number and not guessed and (value := sort_value(said)) is not None:
-                    token.attrs["data-sort"] = repr(value)
-                if place == 0:
-                    token.tag, tokens[index + 2].tag = "th", "th"
-                    token.attrs["scope"] = "row"
-            token.attrs = {name: value for name, value in token.attrs.items() if value}
+            yield row, place, tokens[index + 1], (token, tokens[index + 2])
             place += 1
 
 
-def _class(number: bool, other: str) -> str:  # noqa: FBT001 - a table's two classes
-    return " ".join(filter(None, ("n" if number else "", other)))
+def _breakable(children: Iterable["Token"]) -> Iterator["Token"]:
+    """Long names with places where a line may end: after the signs between their parts."""
+    from markdown_it.token import Token
+
+    for child in children:
+        pieces = _JOINTS.split(child.content) if child.type == "text" else []
+        if len(pieces) < 2:  # noqa: PLR2004 - nothing to break
+            yield child
+            continue
+        for number, piece in enumerate(pieces):
+            if number:
+                yield Token("html_inline", "", 0, content="<wbr>")
+            yield Token("text", "", 0, content=piece)
 
 
-def _is_guessed(content: "Token") -> bool:
-    """Whether a header is in italics: an estimate or a model, by which nobody ranks."""
+def _is_guess(content: "Token") -> bool:
+    """Whether a cell is in italics: an estimate or a model, by which nobody ranks."""
     types = [child.type for child in content.children or () if child.content or child.nesting]
     return types[:1] == ["em_open"] and types[-1:] == ["em_close"]
 

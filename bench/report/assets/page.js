@@ -45,8 +45,10 @@
 
   // Points of the figures say their values, to the mouse and to the keyboard.
   const tip = document.getElementById("tip");
-  const hide = () => { tip.hidden = true; };
+  let current = null;
+  const hide = () => { current = null; tip.hidden = true; };
   const show = (dot) => {
+    current = dot;
     tip.textContent = dot.getAttribute("aria-label");
     tip.hidden = false;
     const at = dot.querySelector(".reach").getBoundingClientRect();
@@ -62,7 +64,7 @@
     dot.addEventListener("mouseleave", hide);
     dot.addEventListener("blur", hide);
   }
-  addEventListener("scroll", hide, { passive: true });
+  addEventListener("scroll", () => current && show(current), { passive: true });
   addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     hide();
