@@ -39,6 +39,7 @@ class Machine:
         turbo: Whether turbo is on, or None if unknown.
         python: Interpreter version.
         last_level_cache_bytes: Of the first CPU's largest cache, as the kernel says, or None.
+        driver: Version of the NVIDIA kernel driver, or None if there is none.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Machine:
     turbo: bool | None
     python: str
     last_level_cache_bytes: int | None = None
+    driver: str | None = None
 
 
 def fingerprint(root: Path = Path("/")) -> Machine:
@@ -76,6 +78,7 @@ def fingerprint(root: Path = Path("/")) -> Machine:
         turbo=_turbo(root),
         python=platform.python_version(),
         last_level_cache_bytes=last_level_cache(root),
+        driver=_driver(root),
     )
 
 
@@ -122,6 +125,12 @@ def _gpus(root: Path) -> tuple[Gpu, ...]:
             fields[name.strip()] = value.strip()
         found.append(Gpu(fields.get("Model", "NVIDIA GPU"), fields.get("GPU UUID", "")))
     return tuple(found)
+
+
+def _driver(root: Path) -> str | None:
+    """Such as ``570.86.15``, from the line in which NVIDIA's kernel module names itself."""
+    first = (_text(root / "proc/driver/nvidia/version") or "").partition("\n")[0]
+    return next((w for w in first.split() if w[:1].isdigit() and "." in w), None)
 
 
 def _virtualised(root: Path, info: dict[str, str]) -> str | None:

@@ -37,7 +37,7 @@ _INDEX = (
     "import sys; from pathlib import Path; from bench.history.index import index_of;"
     "index_of(Path(sys.argv[1]), workers=int(sys.argv[2]))"
 )
-_PACKAGES = ("pandas", "pyarrow", "numpy", "scipy", "matplotlib", "apache-otava")
+_PACKAGES = ("numpy", "scipy", "pandas", "matplotlib", "pyarrow", "ruptures")
 
 
 def cost(arguments: Sequence[str], allowed: Sequence[int] = (0,)) -> Found:
@@ -49,7 +49,7 @@ def cost(arguments: Sequence[str], allowed: Sequence[int] = (0,)) -> Found:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryFile() as said:
         began = time.perf_counter()
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: S603 - our own verbs
             [sys.executable, *arguments], env=environment, stdout=said, stderr=said
         )
         _, status, usage = os.wait4(child.pid, 0)

@@ -130,17 +130,18 @@ def _lines(year: Year, night: int) -> Iterator[str]:
             seconds * math.exp(effects[1]) * own * moved,
         ]
         for place in range(year.windows):
-            side, pair = place % 2, place // 2
+            side = place % 2
             role = "baseline" if not side else "control" if alone else "variant"
             took = sides[side] * math.exp(draw.gauss(0.0, WINDOW))
             joules = 25.0 * took * math.exp(draw.gauss(0.0, WINDOW / 2))
-            yield _window(case.case, role, pair, place, took, joules)
+            yield _window(case.case, role, place, took, joules)
         yield to_json(case)
     yield json.dumps({"record": "end", "finished": "2026-01-01T00:00:00Z", "exit": 0, "counts": {}})
 
 
-def _window(case: str, role: str, pair: int, order: int, took: float, joules: float) -> str:
+def _window(case: str, role: str, order: int, took: float, joules: float) -> str:
     """A window of 500 calls as its line, written by hand: there are more than a million."""
+    pair = order // 2
     t0 = 1_000_000_000 * (order + 1)
     t1 = t0 + round(500e9 * took)
     whole = 500 * joules

@@ -9,8 +9,9 @@ from typing import Any
 
 from journals import MACHINE, Cost, Pairs, a_case, a_journal, a_run, save
 
-from bench.history.index import CASES, RUNS, UNREADABLE, Index, table_of
+from bench.history.index import CASES, RUNS, UNREADABLE, Index
 from bench.history.summary import digest
+from bench.history.table import joined
 from bench.meter import Channel
 from bench.record import CaseRecord, Run
 from bench.records import Journal
@@ -138,14 +139,14 @@ def index_of_numbers(
                     for quantity in ("energy", "time")
                     for end, factor in (("", 1.0), ("_low", 0.999), ("_high", 1.001))
                 },
-                **{name: changes[name] for name in ("energy", "time") if name in changes},
+                **changes,
             }
             for case in cases
         ]
         parts.append(_columns(its, CASES))
         fields = {**shared, "cases": len(cases), "cpu": "a CPU", "facts": facts, "key": "k"}
         runs.append(_columns([fields], RUNS))
-    return Index(table_of(parts, CASES), table_of(runs, RUNS), table_of([], UNREADABLE))
+    return Index(joined(parts, CASES), joined(runs, RUNS), joined([], UNREADABLE))
 
 
 def _columns(rows: Sequence[Mapping[str, Any]], columns: Any) -> dict[str, list[Any]]:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +39,7 @@ def table(index: Index) -> list[list[Any]]:
     """All cells of an index; NaN as None, which equals itself."""
     frames = (index.cases, index.runs, index.unreadable)
     return [
-        [None if value != value else value for value in frame[name].tolist()]  # noqa: PLR0124
+        [None if value != value else value for value in frame[name]]  # noqa: PLR0124
         for frame in frames
         for name in frame.columns
     ]
@@ -71,7 +72,7 @@ def said(journal: Journal) -> list[dict[str, Any]]:
 
 
 def indexed(index: Index, names: Sequence[str]) -> list[dict[str, Any]]:
-    columns = [index.cases[name].tolist() for name in names]
+    columns = [index.cases[name] for name in names]
     return [
         {n: None if v != v else v for n, v in zip(names, values, strict=True)}  # noqa: PLR0124
         for values in zip(*columns, strict=True)
@@ -132,8 +133,8 @@ def test_the_nights_stand_in_the_order_of_their_start_whatever_came_first(tmp_pa
 
     index = index_of(tmp_path)
 
-    assert index.runs["run"].tolist() == ["n0001", "n0003", "n0005"]
-    assert index.cases["run"].tolist() == [n for n in ("n0001", "n0003", "n0005") for _ in range(2)]
+    assert index.runs["run"] == ["n0001", "n0003", "n0005"]
+    assert index.cases["run"] == [n for n in ("n0001", "n0003", "n0005") for _ in range(2)]
     assert index.newest == night(5).path.name
 
 
@@ -157,11 +158,11 @@ def test_a_journal_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_journal_that_changed_is_summarised_again(tmp_path: Path) -> None:
     nights(tmp_path, 2)
-    before = index_of(tmp_path).cases["energy"].tolist()
+    before = index_of(tmp_path).cases["energy"]
 
     save(night(1, scale=2.0), tmp_path)
 
-    after = index_of(tmp_path).cases["energy"].tolist()
+    after = index_of(tmp_path).cases["energy"]
     assert after[:2] == before[:2]
     assert after[2] == pytest.approx(2 * before[2])
 
@@ -175,7 +176,7 @@ def test_a_journal_of_other_content_and_the_same_size_and_time_is_seen(tmp_path:
     path.write_text(text, encoding="utf-8")
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
-    assert index_of(tmp_path).runs["run"].tolist() == ["n9999"]
+    assert index_of(tmp_path).runs["run"] == ["n9999"]
 
 
 def test_a_journal_that_vanished_is_dropped(tmp_path: Path, form: bool) -> None:
@@ -186,7 +187,7 @@ def test_a_journal_that_vanished_is_dropped(tmp_path: Path, form: bool) -> None:
 
     for _ in range(2):
         index = index_of(tmp_path)
-        assert index.runs["run"].tolist() == ["n0000", "n0002"]
+        assert index.runs["run"] == ["n0000", "n0002"]
         assert set(index.cases["run"]) == {"n0000", "n0002"}
 
 
@@ -242,7 +243,7 @@ def damaged(path: Path) -> None:
 
 
 def no_numbers(path: Path) -> None:
-    text = path.read_text(encoding="utf-8").replace('"joules":10.0', '"joules":NaN')
+    text = re.sub(r'"joules":[-+.e\d]+', '"joules":NaN', path.read_text(encoding="utf-8"))
     path.write_text(text, encoding="utf-8")
 
 
@@ -267,16 +268,16 @@ def test_a_journal_that_cannot_be_read_is_a_visible_row_and_stops_no_other(
 
     for _ in range(2):
         index = index_of(tmp_path)
-        assert index.runs["run"].tolist() == ["n0000", "n0002"]
-        assert index.unreadable["journal"].tolist() == [paths[1].name]
-        assert reason in index.unreadable["reason"].tolist()[0]
+        assert index.runs["run"] == ["n0000", "n0002"]
+        assert index.unreadable["journal"] == [paths[1].name]
+        assert reason in index.unreadable["reason"][0]
 
 
 def test_a_torn_journal_has_the_cases_that_were_finished(tmp_path: Path) -> None:
     paths = nights(tmp_path, 2)
     torn(paths[1])
 
-    assert index_of(tmp_path).runs["run"].tolist() == ["n0000", "n0001"]
+    assert index_of(tmp_path).runs["run"] == ["n0000", "n0001"]
 
 
 def test_numbers_beyond_all_bounds_stop_no_other(tmp_path: Path) -> None:
@@ -300,9 +301,9 @@ def test_strange_names_come_back_as_they_went_in(tmp_path: Path, form: bool) -> 
     made, again = index_of(tmp_path), index_of(tmp_path)
 
     assert table(made) == table(again)
-    assert again.cases["unit"].tolist() == ["NA"]
-    assert again.cases["workload_version"].tolist() == [""]
-    assert again.cases["workload"].tolist() == [STRANGE.replace("\ud800", "?").replace("\0", "?")]
+    assert again.cases["unit"] == ["NA"]
+    assert again.cases["workload_version"] == [""]
+    assert again.cases["workload"] == [STRANGE.replace("\ud800", "?").replace("\0", "?")]
 
 
 def save_strange(journal: Journal, folder: Path) -> Path:
@@ -323,9 +324,9 @@ def test_what_is_absent_is_no_number(tmp_path: Path, form: bool) -> None:
     for _ in range(2):
         cases = index_of(tmp_path).cases
         for name in ("energy", "energy_ratio", "power", "energy_step", "size_bytes"):
-            assert math.isnan(cases[name].tolist()[0])
-        assert cases["kind"].tolist() == [""]
-        assert cases["estimate"].tolist()[0] > 0
+            assert math.isnan(cases[name][0])
+        assert cases["kind"] == [""]
+        assert cases["estimate"][0] > 0
 
 
 def test_a_folder_without_journals_has_an_empty_index(tmp_path: Path, form: bool) -> None:

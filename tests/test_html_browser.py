@@ -180,7 +180,7 @@ def test_a_point_of_the_figure_says_its_values(
     browser: Any, files: dict[str, Path], reach: str
 ) -> None:
     tab, *_ = shown(browser, files["measured"], PHONE)
-    dot = tab.locator(".dot", has=tab.locator("circle")).nth(1)
+    dot = tab.locator(".dot").last
     assert tab.locator("#tip").is_hidden()
 
     getattr(dot, reach)()

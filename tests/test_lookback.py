@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -165,7 +166,7 @@ def test_an_accepted_change_begins_a_new_history() -> None:
     index = index_of_numbers([ONE], 61, stepped(11, 1.3, at=40))
 
     assert of(look_back(index, accepted={ONE: started(40)})).word is Word.OK
-    commit = index.runs["commit"].tolist()[40]
+    commit = index.runs["commit"][40]
     by_commit = of(look_back(index, accepted={ONE: commit[:12]}))
     assert by_commit.word is Word.OK
     assert by_commit.ratio
@@ -253,12 +254,12 @@ def test_a_number_that_is_none_is_not_measured_and_no_night(value: float) -> Non
 
 def test_what_tonight_lacks_of_the_night_before_is_seen() -> None:
     index = index_of_numbers([ONE, "w/gone/eager/cpu/b1", "w/c/eager/cpu/b1"], 10, noisy(1))
-    tonight = (index.cases["journal"] == index.newest) & (
-        index.cases["case"] == "w/gone/eager/cpu/b1"
+    tonight = index.cases.is_("journal", index.newest) & index.cases.is_(
+        "case", "w/gone/eager/cpu/b1"
     )
-    index.cases.drop(index.cases.index[tonight], inplace=True)
+    index = replace(index, cases=index.cases.where(~tonight))
 
-    decision = of(look_back(index), "w/gone/eager/cpu/b1")
+    decision = of(look_back(index), gone)
 
     assert decision.word is Word.NOT_MEASURED
     assert "it is not in tonight's journal" in decision.reason
@@ -274,7 +275,7 @@ def test_cases_are_chosen_by_a_part_of_their_names() -> None:
 
 def test_a_night_can_be_named() -> None:
     index = index_of_numbers([ONE], LAST + 1, stepped(18, 1.5, at=30))
-    names = index.runs["journal"].tolist()
+    names = index.runs["journal"]
 
     assert of(look_back(index, tonight=names[29])).word is Word.OK
     assert of(look_back(index, tonight=names[30])).word is Word.REGRESSED
@@ -297,7 +298,7 @@ def test_the_noise_of_a_case_is_that_of_its_last_nights() -> None:
 
     assert 0.004 < (case_noise(index, newest, ONE) or 0) < 0.02
     assert (case_noise(index, newest, ONE, nights=70) or 0) > 0.015
-    first = index.runs["journal"].tolist()[2]
+    first = index.runs["journal"][2]
     assert case_noise(index, first, ONE) is None
 
 

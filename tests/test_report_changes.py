@@ -41,9 +41,9 @@ def test_a_named_earlier_run_is_held_against_case_by_case() -> None:
     student = rows["<code>digits/student/eager/cpu/b1</code>"]
 
     assert "<summary>Changes since run r1</summary>" in text
-    assert student["energy"].startswith("1.200 [")
-    assert student["time"] == "1.000 [1.000, 1.000]"
-    assert student["power"].startswith("1.200 [")
+    assert student["energy"].startswith("1.20 [1.1")
+    assert student["time"] == "1.000 [0.999, 1.001]"
+    assert student["power"].startswith("1.20 [1.")
     assert student["beside its baseline"].startswith("1.000")
     assert student["quality"] == "0.9700"
     assert student["says"] == "energy: more (measured, cpu-package)"

@@ -131,7 +131,7 @@ def test_hostile_strings_are_escaped_everywhere(attack: str) -> None:
 
 def test_a_row_that_begins_with_a_bracket_is_no_option_of_the_line_above() -> None:
     names = ("[2cm]", "*")
-    cases = [(a_case(name), HALF) for name in names]
+    cases = [(a_case(name), SAME) for name in names]
     text = latex(report_of(a_journal(cases)))
 
     assert "\n{}[2cm] & " in text

@@ -16,7 +16,6 @@ import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from bench.gate.answer import ENERGY, TIME, Decision, Night, Quantity, Series, Word
 from bench.gate.canary import DEFAULT_MARGIN, group, margin, untrusted
@@ -28,16 +27,13 @@ from bench.history.nights import (
     cases_of,
     earlier,
     histories,
-    rows,
     same_of,
 )
 from bench.history.noise import LEAST_SPREAD, Nights, is_usable, nights_of
+from bench.history.table import Table
 from bench.quantities import Kind
 from bench.record import JournalError
 from bench.statistics import Interval, t_quantile
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 LIMIT = 5.0
 """Least distance from the median, in spreads."""
@@ -129,7 +125,7 @@ def _tonight(index: Index, name: str | None) -> str:
     if found is None:
         raise JournalError("found no journal with a case; run pytest --benchmark first")
     if found not in set(index.runs["journal"]):
-        bad = dict(rows(index.unreadable, ("journal", "reason")))
+        bad = dict(index.unreadable.rows(("journal", "reason")))
         why = f": {bad[found]}" if found in bad else ""
         raise JournalError(f"{found} is no journal of this index{why}; give one of its names")
     return found
@@ -142,7 +138,7 @@ def _begins(index: Index, accepted: Mapping[str, str]) -> dict[str, str]:
         if since[4:5] == "-":
             found[case] = since
             continue
-        runs = rows(index.runs, ("commit", "started"))
+        runs = index.runs.rows(("commit", "started"))
         started = [at for commit, at in runs if since and commit.startswith(since)]
         if started:
             found[case] = started[0]
@@ -150,8 +146,8 @@ def _begins(index: Index, accepted: Mapping[str, str]) -> dict[str, str]:
 
 
 def _seen(
-    now: "DataFrame",
-    before: "DataFrame",
+    now: Table,
+    before: Table,
     quantity: Quantity,
     margin_: float,
     begins: Mapping[str, str],
@@ -162,7 +158,7 @@ def _seen(
     found = histories(now, before, quantity, same_of(quantity), begins=begins)
     guesses = histories(now, before, "estimate", SAME, begins=begins) if allow_estimates else {}
     names = (*SAME, *SAME_ENERGY, "energy", "time", "estimate", "energy_step", "absent")
-    for fields in rows(now, names):
+    for fields in now.rows(names):
         row = dict(zip(names, fields, strict=True))
         key = tuple(row[name] for name in SAME)
         series = Series(row["case"], quantity, f"s/{row['unit']}", margin=margin_)
@@ -187,13 +183,13 @@ def _seen(
             yield _one(series, math.nan, [], f"{row['absent']}{hint}")
 
 
-def _missing(now: "DataFrame", before: "DataFrame") -> Iterator[Decision]:
+def _missing(now: Table, before: Table) -> Iterator[Decision]:
     """What the night before had and tonight has not; no data must not look like good data.
 
     A night that shares less than half of its cases with tonight was of something else.
     """
     last = {}
-    for journal, case, unit in rows(before, ("journal", "case", "unit")):
+    for journal, case, unit in before.rows(("journal", "case", "unit")):
         last = {} if last and journal not in last.values() else last
         last[case, unit] = journal
     have = set(now["case"])
@@ -279,12 +275,12 @@ def _said(word: Word, z: float, ratio: Interval, spread: float, edge: float) -> 
     return f"unpaired: {change}, z = {z:+.1f}, beyond {LIMIT:g} and beyond {limit:.2g} %"
 
 
-def _canaries(now: "DataFrame", margins: Mapping[str, float]) -> Iterator[Decision]:
+def _canaries(now: Table, margins: Mapping[str, float]) -> Iterator[Decision]:
     """Tonight's baselines beside themselves: these are paired, in one session."""
     for quantity in (ENERGY, TIME):
         ends = [f"{quantity}_ratio{end}" for end in ("", "_low", "_high")]
         names = ("case", "is_control", "unit", "kind", "boundary", "windows", *ends)
-        for case, is_control, unit, kind, boundary, windows, value, low, high in rows(now, names):
+        for case, is_control, unit, kind, boundary, windows, value, low, high in now.rows(names):
             if not (is_control and is_usable(value)):
                 continue
             series = Series(

@@ -154,9 +154,10 @@ def _change(
         own += of_energies(before.energy, after.energy)
     both, known = (before, after), (*of_the_runs, *own)
     refused = _refusal(known, Forbids.EVERYTHING)
-    no_energy = _no_energy(both) or refused or _refusal(known, Forbids.ENERGY)
-    time = refused or _log([row.budgets.time for row in both], "time")
-    energy = no_energy or _energy(journals, both)
+    no_energy = _first(_no_energy(both), refused, _refusal(known, Forbids.ENERGY))
+    # an `Absent` is false: it is asked for by name
+    time = _log([row.budgets.time for row in both], "time") if refused is None else refused
+    energy = _energy(journals, both) if no_energy is None else no_energy
     power = _power(energy, time, both)
     forbidden = any(d.forbids is not Forbids.NOTHING for d in known)
     margins = [
@@ -169,12 +170,16 @@ def _change(
         _ratio(energy),
         _ratio(time),
         _ratio(power),
-        no_energy or _paired([row.budgets.energy_ratio for row in both], both),
-        refused or _paired([row.budgets.time_ratio for row in both], both),
+        _paired([row.budgets.energy_ratio for row in both], both, no_energy),
+        _paired([row.budgets.time_ratio for row in both], both, refused),
         own,
-        _word(_ratio(energy), margins[0], forbidden=forbidden and not _no_energy(both)),
-        _word(_ratio(time), margins[1], forbidden=bool(refused)),
+        _word(_ratio(energy), margins[0], forbidden=forbidden and _no_energy(both) is None),
+        _word(_ratio(time), margins[1], forbidden=refused is not None),
     )
+
+
+def _first(*found: Absent | None) -> Absent | None:
+    return next((each for each in found if each is not None), None)
 
 
 def _refusal(known: Sequence[Difference], forbids: Forbids) -> Absent | None:
@@ -259,8 +264,10 @@ def _ratio(log: Budget | Absent) -> Interval | Absent:
         return Absent("the two values are too far apart for a ratio")
 
 
-def _paired(logs: Sequence[Budget | None], rows: Both) -> Interval | Absent:
+def _paired(logs: Sequence[Budget | None], rows: Both, refused: Absent | None) -> Interval | Absent:
     """The change of a ratio to the baseline beside it."""
+    if refused is not None:
+        return refused
     if rows[1].is_baseline:
         return Absent("it is the baseline itself")
     if rows[0].case.baseline != rows[1].case.baseline:

@@ -7,23 +7,22 @@ vanished is dropped, and one that cannot be read is a row of its own, with the r
 
 import functools
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from bench import average, compare, cover, pairs, quantities, record, records, replicates, row
 from bench import statistics as statistics_
 from bench import uncertainty as uncertainty_
 from bench import window as window_
 from bench.history import summary
-from bench.history.store import Columns, Store
+from bench.history.store import Store
 from bench.history.summary import clean
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
+from bench.history.table import Columns, Table, joined
 
 FOLDER = ".index"
 RULES = (
@@ -50,18 +49,14 @@ class Index:
         unreadable: One row for each that cannot: journal, key, reason.
     """
 
-    cases: "DataFrame"
-    runs: "DataFrame"
-    unreadable: "DataFrame"
+    cases: Table
+    runs: Table
+    unreadable: Table
 
     @property
     def newest(self) -> str | None:
         """The name of the journal that was begun last and holds a case; None if there is none."""
-        names = [
-            name
-            for name, count in zip(self.runs["journal"], self.runs["cases"], strict=True)
-            if count
-        ]
+        names = [name for name, count in self.runs.rows(("journal", "cases")) if count]
         return str(names[-1]) if names else None
 
 
@@ -105,9 +100,9 @@ def index_of(
         say(f"indexing {len(new)} journals of {folder}")
     index = _join(kept, _summaries(new, workers))
     try:
-        store.write("cases", index.cases)
-        store.write("unreadable", index.unreadable)
-        store.write("runs", index.runs)  # last: what is not in it is read again
+        store.write("cases", index.cases, CASES)
+        store.write("unreadable", index.unreadable, UNREADABLE)
+        store.write("runs", index.runs, RUNS)  # last: what is not in it is read again
     except OSError as error:
         say(f"cannot keep the index in {folder / FOLDER}: {error.strerror}; it is made each time")
     return index
@@ -149,23 +144,19 @@ def _journals(index: Index | None) -> int:
 
 def _keep(index: Index, keys: Mapping[str, str]) -> Index:
     """The index without journals that changed, vanished, or of which not all cases are there."""
-    counted = index.cases["journal"].value_counts()
+    import numpy as np
 
-    def same(frame: "DataFrame") -> list[bool]:
-        named = zip(frame["journal"], frame["key"], strict=True)
-        return [keys.get(name) == key for name, key in named]
+    def same(table: Table) -> Any:  # noqa: ANN401 - an array of truth values
+        return np.array([keys.get(n) == k for n, k in table.rows(("journal", "key"))], dtype=bool)
 
-    whole = [
-        is_same and int(counted.get(name, 0)) == count
-        for is_same, name, count in zip(
-            same(index.runs), index.runs["journal"], index.runs["cases"], strict=True
-        )
-    ]
-    runs, unreadable = index.runs[whole], index.unreadable[same(index.unreadable)]
+    counted = Counter(index.cases["journal"])
+    whole = [counted[name] == count for name, count in index.runs.rows(("journal", "cases"))]
+    runs = index.runs.where(same(index.runs) & np.array(whole, dtype=bool))
+    unreadable = index.unreadable.where(same(index.unreadable))
     names = set(runs["journal"])
-    if names.issuperset(counted.index[counted > 0]):
+    if names >= set(counted):
         return Index(index.cases, runs, unreadable)
-    return Index(index.cases[index.cases["journal"].isin(names)], runs, unreadable)
+    return Index(index.cases.where(index.cases.within("journal", names)), runs, unreadable)
 
 
 def _summaries(new: Sequence[tuple[Path, str]], workers: int) -> Iterator[_Found]:
@@ -193,7 +184,11 @@ def _summary(journal: tuple[Path, str]) -> _Found:
 
 def _join(index: Index | None, found: Iterable[_Found]) -> Index:
     """An index with more journals in it, in the order of their start."""
-    cases, runs, unreadable = ([], [], []) if index is None else _columns(index)
+    import numpy as np
+
+    cases: list[Mapping[str, Sequence[Any]]] = [index.cases.columns] if index else []
+    runs: list[Mapping[str, Sequence[Any]]] = [index.runs.columns] if index else []
+    unreadable: list[Mapping[str, Sequence[Any]]] = [index.unreadable.columns] if index else []
     for each in found:
         if each.run is None:
             bad = {"journal": each.name, "key": each.key, "reason": each.reason}
@@ -201,40 +196,16 @@ def _join(index: Index | None, found: Iterable[_Found]) -> Index:
         else:
             runs.append({name: [value] for name, value in each.run.items()})
             cases.append(each.cases)
-    all_runs = table_of(runs, RUNS).sort_values(["started", "journal"], kind="stable")
+    all_runs = _ordered(joined(runs, RUNS), ("started", "journal"))
     place = {name: number for number, name in enumerate(all_runs["journal"])}
-    all_cases = table_of(cases, CASES)
-    order = all_cases["journal"].astype(object).map(place).to_numpy().argsort(kind="stable")
-    bad_ones = table_of(unreadable, UNREADABLE).sort_values("journal")
-    return Index(
-        all_cases.iloc[order].reset_index(drop=True),
-        all_runs.reset_index(drop=True),
-        bad_ones.reset_index(drop=True),
-    )
+    all_cases = joined(cases, CASES)
+    order = np.array([place[name] for name in all_cases["journal"]], dtype=int)
+    bad_ones = _ordered(joined(unreadable, UNREADABLE), ("journal",))
+    return Index(all_cases.where(order.argsort(kind="stable")), all_runs, bad_ones)
 
 
-Part = Mapping[str, Sequence[Any]]
-
-
-def _columns(index: Index) -> tuple[list[Part], list[Part], list[Part]]:
-    """The tables of an index, each as one part to which others can be added."""
-    cases, runs, unreadable = (
-        [{str(name): frame[name].to_numpy() for name in frame.columns}]
-        for frame in (index.cases, index.runs, index.unreadable)
-    )
-    return cases, runs, unreadable
-
-
-def table_of(parts: Sequence[Part], columns: Columns) -> "DataFrame":
-    """One table of several parts; its words are sorted categories."""
+def _ordered(table: Table, by: Sequence[str]) -> Table:
     import numpy as np
-    import pandas as pd
 
-    def whole(name: str, kind: type) -> Any:  # noqa: ANN401 - an array of that kind
-        found = [np.asarray(part[name], dtype=kind) for part in parts]
-        return np.concatenate(found) if found else np.empty(0, kind)
-
-    words = {name: pd.Categorical(whole(name, object)) for name in columns.texts}
-    counts = {name: whole(name, int) for name in columns.counts}
-    numbers = {name: whole(name, float) for name in columns.numbers}
-    return pd.DataFrame({**words, **counts, **numbers})
+    keys = list(table.rows(by))
+    return table.where(np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=int))

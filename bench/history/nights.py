@@ -7,14 +7,12 @@ one kind, boundary and set of channels.
 import math
 import statistics
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bench.history.index import Index
 from bench.history.noise import is_usable, nights_of
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
+from bench.history.table import Table
 
 MOST = 100
 """How many comparable nights back."""
@@ -36,31 +34,26 @@ _LEAST = 3  # nights that show a noise
 Key = tuple[Any, ...]
 
 
-def rows(frame: "DataFrame", names: Sequence[str]) -> Iterable[tuple[Any, ...]]:
-    """The values of some columns, row by row."""
-    return zip(*(frame[name].tolist() for name in names), strict=True)
-
-
-def cases_of(index: Index, journal: str) -> "DataFrame":
+def cases_of(index: Index, journal: str) -> Table:
     """The cases of one journal."""
-    return index.cases[index.cases["journal"] == journal]
+    return index.cases.where(index.cases.is_("journal", journal))
 
 
-def earlier(index: Index, journal: str) -> "DataFrame":
+def earlier(index: Index, journal: str) -> Table:
     """The cases of the runs of the same machine that began before a journal's, oldest first.
 
     A machine that no journal names is no machine: nothing is comparable with it.
     """
-    place = index.runs["journal"].tolist().index(journal)
-    machine = index.runs["machine"].tolist()
-    before = zip(index.runs["journal"].tolist()[:place], machine[:place], strict=True)
-    names = {name for name, id_ in before if id_ == machine[place] and id_}
-    return index.cases[index.cases["journal"].isin(names)]
+    runs = list(index.runs.rows(("journal", "machine")))
+    place = index.runs["journal"].index(journal)
+    machine = runs[place][1]
+    names = {name for name, id_ in runs[:place] if id_ == machine and id_}
+    return index.cases.where(index.cases.within("journal", names))
 
 
 def histories(
-    now: "DataFrame",
-    before: "DataFrame",
+    now: Table,
+    before: Table,
     column: str,
     same: Sequence[str],
     *,
@@ -77,9 +70,9 @@ def histories(
         begins: By case the UTC time before which nights do not count.
         most: How many nights at most; the last ones count.
     """
-    found: dict[Key, deque[float]] = {each: deque(maxlen=most) for each in rows(now, same)}
+    found: dict[Key, deque[float]] = {each: deque(maxlen=most) for each in now.rows(same)}
     begins = begins or {}
-    for value, started, *key in rows(before, (column, "started", *same)):
+    for value, started, *key in before.rows((column, "started", *same)):
         values = found.get(tuple(key))
         if values is not None and is_usable(value) and started >= begins.get(key[0], ""):
             values.append(value)
@@ -99,10 +92,10 @@ def canary_spreads(
     A spread is the median of |ln ratio| over the night's baselines that ran beside themselves; of
     energy, those of the kinds and boundaries that the journal's own have.
     """
-    kinds = set(rows(cases_of(index, journal), ("kind", "boundary")))
+    kinds = set(cases_of(index, journal).rows(("kind", "boundary")))
     found: dict[str, list[float]] = {}
     names = ("journal", "is_control", f"{quantity}_ratio", "kind", "boundary")
-    for name, is_control, ratio, *kind in rows(earlier(index, journal), names):
+    for name, is_control, ratio, *kind in earlier(index, journal).rows(names):
         if is_control and is_usable(ratio) and (quantity != "energy" or tuple(kind) in kinds):
             found.setdefault(name, []).append(abs(math.log(ratio)))
     return tuple(statistics.median(each) for each in found.values())[-nights:]
@@ -121,7 +114,7 @@ def case_noise(
         nights: How many at most.
     """
     now, before = cases_of(index, journal), earlier(index, journal)
-    now, before = now[now["case"] == case], before[before["case"] == case]
+    now, before = (each.where(each.is_("case", case)) for each in (now, before))
     found = histories(now, before, quantity, same_of(quantity), most=nights)
     values = next(iter(found.values()), [])
     return nights_of(values).spread if len(values) >= _LEAST else None

@@ -14,7 +14,6 @@ from itertools import groupby
 from typing import NamedTuple
 
 from bench.history.index import Index
-from bench.history.nights import rows
 from bench.history.noise import is_usable
 from bench.roofline import PREFIX
 
@@ -118,7 +117,7 @@ def lines(
             f"found no case {control!r} to divide by, wanted the id of one of every night;"
             " give another --control, or --control '' for none"
         )
-    facts = dict(rows(index.runs, ("environment", "facts")))
+    facts = dict(index.runs.rows(("environment", "facts")))
     found: list[Line] = []
     for its in _machines(index, machine).values():
         cases: dict[str, list[Night]] = {}
@@ -137,7 +136,7 @@ def lines(
 def _machines(index: Index, machine: str) -> dict[str, list[Night]]:
     """The nights of each machine, oldest first; those of a machine without name are no history."""
     found: dict[str, list[Night]] = {}
-    for night in map(Night._make, rows(index.cases, Night._fields)):
+    for night in map(Night._make, index.cases.rows(Night._fields)):
         if night.machine and machine in {"", night.machine}:
             found.setdefault(night.machine, []).append(night)
     return found

@@ -1,24 +1,28 @@
-"""Where a series moved to another level: change points by Apache Otava, confirmed and sized.
+"""Where a series moved to another level: change points by ruptures, confirmed and sized here.
 
-Otava (E-divisive with a t test, Fleming et al. 2023) is called in process. A window of which no
-split has a t test below Otava's first-pass limit has no change point, so Otava is asked only about
-series that have such a split: most have none, and a year of 300 cases is looked through in a
-second.
+ruptures cuts the logarithms of a segment where a new level explains more than a penalty is worth
+(least squares, solved exactly: Killick et al. 2012). Each cut is then confirmed as Otava does it:
+the weakest one is taken away until each has a t test with p ≤ 1e-5 between the up to 50 nights on
+either side, and 2 % of change. The t test is widened by the correlation of neighbours that the
+nights themselves show, for slow drift makes cuts where nothing stepped.
 
-Source: Matteson and James 2014 for E-divisive; Fleming et al. 2023, "Hunter", for the windows;
-shared/benchmark-tools.md §3.2 for the limits: at p ≤ 1e-5 and 2 % a 5 % step is found after ten
-nights, and 0 of 60 calm series has a false one.
+Apache Otava itself is not used: its releases demand one version of NumPy, and BigQuery's and
+Slack's clients. How often both are right on the same series: docs/history.md.
+
+Source: Truong et al. 2020 for ruptures; Fleming et al. 2023, "Hunter", for the way to confirm;
+shared/benchmark-tools.md §3.2 for the limits.
 """
 
 import importlib.util
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bench.history.noise import Nights, nights_of
+from bench.history.noise import NORMAL, Nights, nights_of
 from bench.quantities import Absent
-from bench.statistics import Interval, t_quantile
+from bench.statistics import Interval, neighbour_correlation, t_quantile
 
 P_VALUE = 1e-5
 """Largest p value of a shift."""
@@ -27,13 +31,14 @@ MAGNITUDE = 0.02
 """Least shift, as a share."""
 
 WINDOW = 50
-"""Nights that are looked at together."""
+"""Nights on either side of a shift that are held against each other."""
 
 NIGHTS_AFTER = 3
-"""Nights that must lie after a shift before it counts."""
+"""Nights that must lie after a shift before it counts, and the fewest of any level."""
 
-_FIRST_PASS = 10 * P_VALUE  # Otava's limit for what it looks at more closely
+_PENALTY = 15.0  # variances of a night: what a cut of p = 1e-4 explains; the rest is confirmed
 _FEWEST = 2 * NIGHTS_AFTER
+_LEAST = 1e-9  # standard deviation of nights that are all equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,8 @@ class Shift:
 
 def unavailable() -> Absent | None:
     """Why shifts cannot be looked for; None if they can."""
-    if importlib.util.find_spec("otava") is None:
-        return Absent("apache-otava is not installed", "pip install joulebench[trend]")
+    if importlib.util.find_spec("ruptures") is None:
+        return Absent("ruptures is not installed", "pip install joulebench[trend]")
     return None
 
 
@@ -65,61 +70,21 @@ def shifts(values: Sequence[float]) -> tuple[Shift, ...]:
         values: Positive, one a night; none of them missing.
 
     Raises:
-        ImportError: apache-otava is not installed.
+        ImportError: ruptures is not installed.
     """
-    if len(values) < _FEWEST or not may_shift(values):
-        return ()
-    from otava.analysis import compute_change_points
-
     logs = [math.log(value) for value in values]
-    # Otava divides by the mean before: what it is given must not lie around 0
-    found, _ = compute_change_points(
-        [math.exp(log - logs[0]) for log in logs],
-        window_len=WINDOW,
-        max_pvalue=P_VALUE,
-        min_magnitude=MAGNITUDE,
-    )
-    points = [each for each in found if len(values) - each.index >= NIGHTS_AFTER]
-    edges = [0, *(each.index for each in points), len(values)]
-    return tuple(
-        Shift(
-            point.index,
-            _ratio(logs[begin : point.index], logs[point.index : end]),
-            point.stats.pvalue,
-        )
-        for point, begin, end in zip(points, edges, edges[2:], strict=False)
-    )
-
-
-def may_shift(values: Sequence[float]) -> bool:
-    """Whether a window of a series has a split that Otava would look at more closely.
-
-    The windows are Otava's own: as long as none of them has a change point, each begins half a
-    window after the one before.
-    """
-    import numpy as np
-
-    series = np.asarray(values, dtype=float)
-    for start in range(0, len(series), WINDOW // 2):
-        window = series[start : start + WINDOW]
-        n = len(window)
-        if n < 3:  # noqa: PLR2004 - a t test has no degree of freedom left
-            continue
-        limit = t_quantile(1 - _FIRST_PASS, n - 2)
-        left = np.arange(1, n)
-        window = window - window.mean()
-        sums = np.cumsum(window)[:-1]
-        means, others = sums / left, (window.sum() - sums) / (n - left)
-        squares = np.cumsum(window * window)
-        inside = squares[:-1] - left * means**2, squares[-1] - squares[:-1] - (n - left) * others**2
-        # Otava takes standard deviations of n for those of n - 1
-        within = inside[0] * (left - 1) / left + inside[1] * (n - left - 1) / (n - left)
-        apart = np.abs(means - others)
-        pooled = np.sqrt(np.maximum(within, 0.0) / (n - 2) * (1 / left + 1 / (n - left)))
-        # a little below the limit: the sums here are rounded in another order
-        if bool((apart >= (1 - 1e-6) * limit * pooled).any() and apart.max() > 0):
-            return True
-    return False
+    if len(logs) < _FEWEST or max(logs) - min(logs) < math.log1p(MAGNITUDE):
+        return ()
+    at = _cuts(logs)
+    while at:
+        found = _sized(logs, at)
+        weakest = max(found, key=lambda shift: (shift.p, shift.at))
+        if weakest.p <= P_VALUE:
+            weakest = min(found, key=_size)
+            if _size(weakest) >= math.log1p(MAGNITUDE):
+                return found
+        at.remove(weakest.at)
+    return ()
 
 
 def levels(values: Sequence[float], found: Sequence[Shift]) -> list[tuple[int, int, Nights]]:
@@ -128,18 +93,52 @@ def levels(values: Sequence[float], found: Sequence[Shift]) -> list[tuple[int, i
     return [(begin, end, nights_of(values[begin:end])) for begin, end in pairwise(edges)]
 
 
-def _ratio(before: Sequence[float], after: Sequence[float]) -> Interval:
-    """The ratio of two levels from their logarithms, with the 95 % interval of Welch's t."""
-    (mean, square, n), (other, its, m) = _moments(before), _moments(after)
-    standard = math.sqrt(square / n + its / m)
-    lost = sum((s / k) ** 2 / (k - 1) for s, k in ((square, n), (its, m)) if k > 1)
-    degrees = max(standard**4 / lost, 1.0) if lost else 1.0
+def _cuts(logs: Sequence[float]) -> list[int]:
+    """Where ruptures cuts logarithms into levels."""
+    import numpy as np
+    from ruptures import KernelCPD
+
+    signal = np.array(logs).reshape(-1, 1) / _one_night(logs)  # (nights, 1)
+    cutter = KernelCPD(kernel="linear", min_size=NIGHTS_AFTER).fit(signal - signal[0])
+    return [int(place) for place in cutter.predict(pen=_PENALTY)[:-1]]
+
+
+def _one_night(logs: Sequence[float]) -> float:
+    """Standard deviation of a night, from the steps between neighbours: levels do not widen it."""
+    steps = [abs(after - before) for before, after in pairwise(logs)]
+    return max(NORMAL * statistics.median(steps) / math.sqrt(2), _LEAST)
+
+
+def _sized(logs: Sequence[float], at: Sequence[int]) -> tuple[Shift, ...]:
+    """Each cut with its p value and size, between the levels on its two sides."""
+    edges = [0, *at, len(logs)]
+    parts = [logs[begin:end] for begin, end in pairwise(edges)]
+    means = [math.fsum(part) / len(part) for part in parts]
+    rest = [x - mean for part, mean in zip(parts, means, strict=True) for x in part]
+    correlation = neighbour_correlation(rest)
+    wider = math.sqrt((1 + correlation) / (1 - correlation))
+    return tuple(
+        _shift(place, before[-WINDOW:], after[:WINDOW], wider)
+        for place, (before, after) in zip(at, pairwise(parts), strict=True)
+    )
+
+
+def _shift(at: int, before: Sequence[float], after: Sequence[float], wider: float) -> Shift:
+    """The ratio of two levels from their logarithms, by Student's t with a common spread."""
+    from scipy.special import stdtr
+
+    n, m = len(before), len(after)
+    means = [math.fsum(part) / len(part) for part in (before, after)]
+    squares = math.fsum(
+        (x - mean) ** 2 for part, mean in zip((before, after), means, strict=True) for x in part
+    )
+    degrees = n + m - 2
+    standard = max(wider * math.sqrt(squares / degrees * (1 / n + 1 / m)), _LEAST)
+    step = means[1] - means[0]
     half = t_quantile(0.95, degrees) * standard
-    value = other - mean
-    return Interval(math.exp(value), math.exp(value - half), math.exp(value + half), min(n, m))
+    ratio = Interval(math.exp(step), math.exp(step - half), math.exp(step + half), min(n, m))
+    return Shift(at, ratio, 2 * float(stdtr(degrees, -abs(step) / standard)))
 
 
-def _moments(logs: Sequence[float]) -> tuple[float, float, int]:
-    n = len(logs)
-    mean = math.fsum(logs) / n
-    return mean, math.fsum((x - mean) ** 2 for x in logs) / max(n - 1, 1), n
+def _size(shift: Shift) -> float:
+    return abs(math.log(shift.ratio.value))

@@ -8,41 +8,13 @@ import csv
 import importlib.util
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
+from bench.history.table import Columns, Table, joined
 
 IGNORE = "# written by joulebench: an index is made anew from the journals\n*\n"
-
-
-class Columns(NamedTuple):
-    """The columns of a table by what is in them.
-
-    Args:
-        texts: Words, which become categories.
-        counts: Whole numbers.
-        numbers: Numbers, NaN where they are absent.
-    """
-
-    texts: tuple[str, ...]
-    counts: tuple[str, ...] = ()
-    numbers: tuple[str, ...] = ()
-
-    @property
-    def kinds(self) -> dict[str, str]:
-        """The type of each column that is no word."""
-        return {
-            **dict.fromkeys(self.counts, "int64"),
-            **dict.fromkeys(self.numbers, "float64"),
-        }
-
-    @property
-    def names(self) -> list[str]:
-        """All of them, in the order of a file."""
-        return [*self.texts, *self.counts, *self.numbers]
 
 
 def has_parquet() -> bool:
@@ -62,19 +34,17 @@ class Store:
         self._folder = folder
         self._made_by = made_by
 
-    def read(self, name: str, columns: Columns) -> "DataFrame | None":
+    def read(self, name: str, columns: Columns) -> Table | None:
         """A table by its name, or None if there is none, or none that can be used."""
         for suffix, reader in _readers():
             path = self._path(name, suffix)
             if not path.is_file():
                 continue
             with contextlib.suppress(Exception):  # whatever is wrong with it, it is made anew
-                frame = reader(path, columns)
-                if list(frame.columns) == columns.names:
-                    return frame
+                return reader(path, columns)
         return None
 
-    def write(self, name: str, frame: "DataFrame") -> None:
+    def write(self, name: str, table: Table, columns: Columns) -> None:
         """Puts a table in its place: a reader sees the old one or the new one.
 
         Raises:
@@ -89,7 +59,7 @@ class Store:
         handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=f".{name}.")
         os.close(handle)
         try:
-            _write(frame, Path(temporary), suffix)
+            (_write_parquet if suffix == "parquet" else _write_csv)(Path(temporary), table, columns)
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
@@ -102,36 +72,71 @@ class Store:
         return self._folder / f"{name}-{self._made_by}.{suffix}"
 
 
-def _readers() -> list[tuple[str, Callable[[Path, Columns], "DataFrame"]]]:
+def _readers() -> list[tuple[str, Callable[[Path, Columns], Table]]]:
     parquet = [("parquet", _read_parquet)] if has_parquet() else []
     return [*parquet, ("csv", _read_csv)]
 
 
-def _read_parquet(path: Path, columns: Columns) -> "DataFrame":
-    import pyarrow.parquet
-
-    table = pyarrow.parquet.read_table(path, read_dictionary=list(columns.texts))
-    frame: Any = table.to_pandas()
-    kinds = {**dict.fromkeys(columns.texts, "category"), **columns.kinds}
-    result: DataFrame = frame.astype(kinds)
-    return result
+def _require(found: Sequence[str], columns: Columns) -> None:
+    if list(found) != columns.names:
+        raise ValueError(f"found the columns {found}, wanted {columns.names}")
 
 
-def _read_csv(path: Path, columns: Columns) -> "DataFrame":
-    import pandas as pd
+def _write_parquet(path: Path, table: Table, columns: Columns) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    frame = pd.read_csv(
-        path,
-        dtype={**dict.fromkeys(columns.texts, str), **columns.kinds},
-        keep_default_na=False,
-        na_values={name: [""] for name in columns.numbers},
-        float_precision="round_trip",
+    arrays = {
+        name: pa.array(table[name], pa.string()).dictionary_encode()
+        if columns.kind(name) is str
+        else pa.array(table.columns[name])
+        for name in columns.names
+    }
+    pq.write_table(pa.table(arrays), path, compression="zstd")
+
+
+def _read_parquet(path: Path, columns: Columns) -> Table:
+    import pyarrow.parquet as pq
+
+    found = pq.ParquetFile(path, read_dictionary=list(columns.texts)).read()
+    _require(found.column_names, columns)
+    return Table(
+        {
+            name: _words(found.column(name)) if columns.kind(name) is str else _numbers(found, name)
+            for name in columns.names
+        }
     )
-    return frame.astype(dict.fromkeys(columns.texts, "category"))
 
 
-def _write(frame: "DataFrame", path: Path, suffix: str) -> None:
-    if suffix == "parquet":
-        frame.to_parquet(path, engine="pyarrow", compression="zstd", index=False)
-    else:
-        frame.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+def _words(column: Any) -> Any:  # noqa: ANN401 - of pyarrow, into NumPy
+    """A column of words: each word is made once, whatever its rows are."""
+    import numpy as np
+
+    whole = column.combine_chunks()
+    its = whole.dictionary.to_pylist()
+    words = np.empty(len(its), dtype=object)
+    words[:] = its
+    return words[whole.indices.to_numpy()]
+
+
+def _numbers(found: Any, name: str) -> Any:  # noqa: ANN401 - of pyarrow, into NumPy
+    return found.column(name).to_numpy()
+
+
+def _write_csv(path: Path, table: Table, columns: Columns) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        writer.writerow(columns.names)
+        writer.writerows(table.rows(columns.names))
+
+
+def _read_csv(path: Path, columns: Columns) -> Table:
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *lines = csv.reader(file, strict=True)
+    _require(header, columns)
+    values = list(zip(*lines, strict=True)) if lines else [()] * len(header)
+    parts = {
+        name: list(map(columns.kind(name), column))
+        for name, column in zip(header, values, strict=True)
+    }
+    return joined([parts], columns)

@@ -21,8 +21,8 @@ _HEADER = (
 
 _HOW = (
     f"{change_text.UNPAIRED[0].upper()}{change_text.UNPAIRED[1:]}. Energy is time × power."
-    " *Beside its baseline* is the change of the ratio to the baseline that ran next to it, which is"
-    " free of the night."
+    " *Beside its baseline* is the change of the ratio to the baseline that ran next to it, which"
+    " is free of the night."
 )
 
 

@@ -247,7 +247,8 @@ def _bars(
 def _dot(dot: Dot, across: At, up: At) -> str:
     """A point with its two bars, which says its values to a mouse, a keyboard, a screen reader."""
     x, y, said = across(dot.x), up(dot.y), html.escape(dot.said)
-    (left, right), (low, high) = map(across, dot.x_ends), map(up, dot.y_ends)
+    left, right = (min(max(across(end), _LEFT), WIDTH - _RIGHT) for end in dot.x_ends)
+    low, high = (min(max(up(end), _TOP), HEIGHT - _BOTTOM) for end in dot.y_ends)
     colour = "cb" if dot.look is None else f"c{dot.look % COLOURS}"
     return (
         f'<g class="dot {colour}" role="img" tabindex="0" aria-label="{said}"><title>{said}</title>'

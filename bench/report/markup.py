@@ -126,7 +126,7 @@ def _mark(tokens: list["Token"]) -> None:
         else:
             own = _colour(said) if heads[place] == "verdict" else ""
             if number and place not in guessed and (value := sort_value(said)) is not None:
-                opening.attrs["data-sort"] = repr(value)
+                opening.attrs["data-sort"] = f"{value:.12g}"
             if place == 0:
                 opening.tag = closing.tag = "th"
                 opening.attrs["scope"] = "row"

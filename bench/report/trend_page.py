@@ -73,9 +73,9 @@ def _head(found: Trend) -> str:
 
 def _machine(found: Trend, machine: str, courses: Sequence[Course]) -> str:
     runs = found.index.runs
-    own = runs[runs["machine"] == machine]
-    started = own["started"].tolist()
-    cpu = text.escape(own["cpu"].tolist()[-1] or "unknown CPU")
+    own = runs.where(runs.is_("machine", machine))
+    started = own["started"]
+    cpu = text.escape(own["cpu"][-1] or "unknown CPU")
     controls = [c.line.control for c in courses if c.line.control]
     lines = [
         f"## {cpu} · machine {text.escape(machine)}",
@@ -205,10 +205,9 @@ def _spark(course: Course) -> str:
 
 
 def _unreadable(found: Trend) -> Iterator[str]:
-    frame = found.index.unreadable
     rows = [
         (text.escape(name), text.escape(reason))
-        for name, reason in zip(frame["journal"].tolist(), frame["reason"].tolist(), strict=True)
+        for name, reason in found.index.unreadable.rows(("journal", "reason"))
     ]
     if rows:
         table = blocks.table(("journal", "why"), rows, left=2)
@@ -217,10 +216,10 @@ def _unreadable(found: Trend) -> Iterator[str]:
 
 def _how(found: Trend, command: str) -> Iterator[str]:
     looked = (
-        f"Shifts: E-divisive of Apache Otava on the values of one segment, p ≤ {P_VALUE:g}, at"
-        f" least {100 * MAGNITUDE:g} %, window {WINDOW}, at least {NIGHTS_AFTER} nights after it;"
-        " the size is that of the mean logarithms before and after it, with Welch's interval, and"
-        " a little too large, for the place was chosen where it is largest."
+        "Shifts: cuts of ruptures (least squares) in the logarithms of one segment, confirmed by a t"
+        f" test of up to {WINDOW} nights on either side, p ≤ {P_VALUE:g}, widened by the correlation"
+        f" of neighbouring nights, and at least {100 * MAGNITUDE:g} % and {NIGHTS_AFTER} nights. The"
+        " size is a little too large, for its place was chosen where it is largest."
     )
     lines = [
         *([] if found.unavailable else [looked]),
