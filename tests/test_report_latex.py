@@ -1,6 +1,8 @@
 """The LaTeX tables: the page's numbers, every special character escaped, braces that balance."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -22,8 +24,8 @@ COMMANDS = {
     "bottomrule", "textbf", "textit", "texttt", "textsuperscript", "ensuremath", "pm", "times",
     "div", "approx", "geq", "leq", "mu", "Delta", "cdot", "bullet", "circ", "textbackslash",
     "textasciitilde", "textasciicircum", "textbar", "textless", "textgreater", "textasciigrave",
-    "textendash", "textemdash", "ldots", "symbol", "par", "smallskip", "footnotesize", ",", "\\",
-    *"{}$&#_%",
+    "textendash", "textemdash", "ldots", "symbol", "par", "smallskip", "small", "footnotesize", ",",
+    "\\", *"{}$&#_%",
 }  # fmt: skip
 PIECE = re.compile(r"\\([A-Za-z]+|.)|(.)", re.DOTALL)
 
@@ -45,7 +47,7 @@ def check(text: str) -> None:
         assert character not in {"$", "#", "_", "%"}
         assert command or character.isascii() or "À" <= character <= "ÿ"
     assert depth == 0
-    for verb, name in re.findall(r"\\(begin|end)\{(\w+)\}", text):
+    for verb, name in re.findall(r"\\(begin|end)\{(\w+\*?)\}", text):
         if verb == "begin":
             environments.append(name)
         else:
@@ -61,7 +63,7 @@ def test_the_tables_of_a_measured_run_are_whole_and_say_the_numbers_of_the_page(
     )
 
     check(text)
-    assert text.count(r"\begin{tabular}{lrrrrrrrrrll}") == 1
+    assert text.count(r"\begin{tabular}{lrrrrrrrrll}") == 1
     assert r"\textbf{student} & 96.8 (\ensuremath{-}0.2) & 1 &" in text
     assert student["power, W"].replace(" ± ", r" \ensuremath{\pm} ") in text
     assert r"& measured & \textbf{saves} \\" in text
@@ -125,7 +127,7 @@ def test_hostile_strings_are_escaped_everywhere(attack: str) -> None:
 
     check(text)
     assert r"\input" not in text
-    assert len(re.findall(r"^\\begin\{table\}$", text, re.MULTILINE)) == 1
+    assert len(re.findall(r"^\\begin\{table\*\}$", text, re.MULTILINE)) == 1
     assert not [line for line in text.splitlines() if line.startswith(("[", "*"))]
 
 
@@ -181,3 +183,20 @@ def test_each_table_has_a_label_of_its_own(tmp_path: Path) -> None:
 
     assert labels == ["tab:joulebench:r1-cpu:1", "tab:joulebench:r2-cpu:1"]
     assert write([save(measured(), tmp_path)], tmp_path / "t.tex") == (tmp_path / "t.tex",)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex: apt-get install texlive")
+def test_pdflatex_takes_the_tables_and_the_hostile_ones(tmp_path: Path) -> None:
+    journals = [measured(), estimated(), *map(hostile, ATTACKS)]
+    document = "\n".join(latex(report_of(journal)) for journal in journals)
+    (tmp_path / "paper.tex").write_text(
+        "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\n"
+        f"{document}\\end{{document}}\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        ["pdflatex", "-no-shell-escape", "-halt-on-error", "-interaction=nonstopmode", "paper.tex"],
+        cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout[-2000:]

@@ -11,6 +11,8 @@ from bench.report.pareto import Panel, Point, front, panels
 from bench.report.sweep import Series, Step, Sweep, sweeps
 
 _LABEL = 26
+_MOST_LABELS = 10
+"""Points that a chart has room to name; where there are more, it names the front and the baseline."""
 _FLOOR = 6.0
 """Points of loss at which the axis of a sweep ends; what loses more stands at its edge."""
 
@@ -115,7 +117,7 @@ def _pareto(panel: Panel, looks: Mapping[str, int]) -> Chart:
 def _point(
     panel: Panel, point: Point, scale: text.Prefix, looks: Mapping[str, int], *, on_front: bool
 ) -> Dot:
-    unit = 100.0 if panel.share else 1.0
+    unit, few = 100.0 if panel.share else 1.0, len(panel.points) <= _MOST_LABELS
     x = point.x / scale.factor
     low = max(point.low, point.x * 1e-3) / scale.factor  # a log axis has no zero
     what = (
@@ -137,7 +139,7 @@ def _point(
         unit * point.quality,
         (low, point.high / scale.factor),
         (unit * point.quality_low, unit * point.quality_high),
-        short(point.level, _LABEL),
+        short(point.level, _LABEL) if few or on_front or point.baseline else "",
         said,
         None if point.baseline else looks[point.technique],
         hollow=not point.holds,

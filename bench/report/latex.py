@@ -9,6 +9,7 @@ nothing is dropped.
 import html
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from bench.compare import Table
 from bench.quantities import Absent
@@ -18,7 +19,8 @@ from bench.report.markdown import Report
 
 _PREAMBLE = (
     "% The main tables of a joulebench report. They need \\usepackage{booktabs,graphicx}.\n"
-    "% Each is as wide as the page: use them in table* where the page has two columns."
+    "% Each is as wide as the page; in sidewaystable (package rotating) there is more room.\n"
+    "% Throughput, modelled values and the ceilings of the machine stand in the report only."
 )
 _TOKEN = re.compile(r"\*\*|\*|<br>|</?code>|</?sub>|&#?\w+;|.", re.DOTALL)
 _TAGS = ("<code>", "</code>", "<sub>", "</sub>")
@@ -116,10 +118,23 @@ def from_markdown(cell: str) -> str:
 
 
 def _tables(table: Table, tables: Sequence[Table]) -> Iterator[str]:
-    for number, name in enumerate(name for name, _ in findings.workloads(table)):
+    for number, (name, _) in enumerate(findings.compared(table)):
         notes = Footnotes()
         (grid,) = grids(table, notes, [name])
-        yield _environment(grid, notes, _caption(table, tables, grid), _label(table, number))
+        yield _environment(
+            _narrowed(grid), notes, _caption(table, tables, grid), _label(table, number)
+        )
+
+
+def _narrowed(grid: Grid) -> Grid:
+    """A table for paper: without the throughput, which is the time again, and what is modelled."""
+    kept = [
+        place
+        for place, header in enumerate(grid.header)
+        if not header.endswith(" per s") and not header.startswith("*modelled")
+    ]
+    header, *rows = (tuple(row[place] for place in kept) for row in (grid.header, *grid.rows))
+    return replace(grid, header=header, rows=tuple(rows))
 
 
 def _environment(grid: Grid, notes: Footnotes, caption: str, label: str) -> str:
@@ -131,10 +146,12 @@ def _environment(grid: Grid, notes: Footnotes, caption: str, label: str) -> str:
     ]
     return "\n".join(
         (
-            r"\begin{table}",
+            r"\begin{table*}",
             r"\centering",
+            r"\small",
             rf"\caption{{{caption}}}",
             rf"\label{{{label}}}",
+            r"\smallskip",
             rf"\resizebox{{\textwidth}}{{!}}{{\begin{{tabular}}{{{shape}}}",
             r"\toprule",
             _row(grid.header),
@@ -143,7 +160,7 @@ def _environment(grid: Grid, notes: Footnotes, caption: str, label: str) -> str:
             r"\bottomrule",
             r"\end{tabular}}",
             *below,
-            r"\end{table}",
+            r"\end{table*}",
         )
     )
 

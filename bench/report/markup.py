@@ -54,13 +54,14 @@ def to_html(markdown: str) -> str:
     reader = MarkdownIt("commonmark", {"html": True}).enable("table").disable("image")
     tokens = _framed(reader.parse(markdown))
     written = str(reader.renderer.render(tokens, reader.options, {}))
-    return nh3.clean(
+    cleaned: str = nh3.clean(
         written,
         tags=_PLAIN | set(_ATTRIBUTES),
         attributes=_ATTRIBUTES,
         url_schemes={"http", "https", "mailto"},
         clean_content_tags={"script", "style"},
     )
+    return cleaned
 
 
 def _framed(tokens: Iterable["Token"]) -> list["Token"]:
