@@ -267,6 +267,15 @@ def test_all_points_and_their_bars_lie_within_the_frame() -> None:
         assert 12 <= high <= low <= chart.HEIGHT - 52
 
 
+def test_a_crowded_chart_names_the_front_and_the_baseline_and_says_all_values() -> None:
+    crowd = [(a_case(f"t{n:02}", quality=quality(0.96)), SAME) for n in range(12)]
+    cases = [(a_case(), SAME), (a_case("student", quality=quality(0.968)), HALF), *crowd]
+    figure = pareto_figure(compare([a_journal(cases)]), "f")
+
+    assert re.findall(r'class="label[^>]*>([^<]*)<', figure) == ["baseline", "student"]
+    assert figure.count('role="img"') == 14
+
+
 def judged_sweep() -> Report:
     """A sweep of which one step loses more than the axis shows."""
     sizes = {"disk": 4096, "nominal": 4096}

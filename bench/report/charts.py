@@ -12,7 +12,7 @@ from bench.report.sweep import Series, Step, Sweep, sweeps
 
 _LABEL = 26
 _MOST_LABELS = 10
-"""Points that a chart has room to name; where there are more, it names the front and the baseline."""
+"""Points that a chart has room to name; of more, it names the front and the baseline."""
 _FLOOR = 6.0
 """Points of loss at which the axis of a sweep ends; what loses more stands at its edge."""
 
