@@ -255,6 +255,19 @@ def test_without_points_there_is_no_figure_and_no_address_is_left_over() -> None
     assert "figure-pareto)" not in text
 
 
+def test_a_figure_that_cannot_be_drawn_leaves_a_line_and_the_page_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: object) -> str:
+        raise OverflowError("<b> is too large")
+
+    monkeypatch.setattr("bench.report.html.pareto_figure", fails)
+    text = page(report_of(measured()))
+
+    assert "The figure could not be drawn:</strong> OverflowError: &lt;b&gt; is too large" in text
+    assert "Provenance" in Reader(text).words
+
+
 def test_all_points_and_their_bars_lie_within_the_frame() -> None:
     figure = pareto_figure(compare([measured()]), "f")
     moves = re.findall(

@@ -8,11 +8,13 @@ import base64
 import hashlib
 import html
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import resources
 from itertools import count
 from string import Template
 
+from bench.compare import Table
 from bench.report import findings
 from bench.report.charts import pareto_figure, sweep_figure
 from bench.report.markdown import Part, Report, parts
@@ -38,8 +40,8 @@ def page(report: Report) -> str:
         ValueError: The libraries that write HTML are missing, with what to install.
     """
     figures = {
-        PARETO: pareto_figure(report.tables, PARETO),
-        SWEEP: sweep_figure(report.tables, SWEEP),
+        PARETO: _drawn(pareto_figure, report, PARETO),
+        SWEEP: _drawn(sweep_figure, report, SWEEP),
     }
     shown = replace(
         report,
@@ -67,6 +69,15 @@ def page(report: Report) -> str:
         )
         or "no journal",
     )
+
+
+def _drawn(draw: Callable[[Sequence[Table], str], str], report: Report, name: str) -> str:
+    """A figure; one that cannot be drawn leaves a visible line, and the page stands."""
+    try:
+        return draw(report.tables, name)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        reason = html.escape(f"{type(error).__name__}: {error}")
+        return f"<p><strong>The figure could not be drawn:</strong> {reason}</p>"
 
 
 def _section(part: Part, figures: dict[str, str], places: list[tuple[str, str]]) -> str:
