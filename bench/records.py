@@ -68,10 +68,18 @@ class Journal:
     notes: tuple[Note, ...] = ()
     end: End | None = None
     unfinished: Mapping[str, Attempt] = field(default_factory=dict)
+    _by_case: Mapping[str, tuple[Window, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found: dict[str, list[Window]] = {}
+        for window in self.windows:
+            found.setdefault(window.case, []).append(window)
+        by_case = {case: tuple(windows) for case, windows in found.items()}
+        object.__setattr__(self, "_by_case", by_case)
 
     def windows_of(self, case: str) -> tuple[Window, ...]:
         """The windows of one case, in order."""
-        return tuple(window for window in self.windows if window.case == case)
+        return self._by_case.get(case, ())
 
 
 def require_room(folder: Path) -> None:

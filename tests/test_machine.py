@@ -21,6 +21,9 @@ def root(tmp_path: Path) -> Path:
         "proc/driver/nvidia/gpus/0000:01:00.0/information": (
             "Model: \t\t NVIDIA T4\nGPU UUID: \t GPU-1234\n"
         ),
+        "proc/driver/nvidia/version": (
+            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  Fri\nGCC version: 12.2\n"
+        ),
         "etc/machine-id": "secret\n",
         "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "powersave\n",
         "sys/devices/system/cpu/intel_pstate/no_turbo": "0\n",
@@ -39,6 +42,7 @@ def test_the_fingerprint_is_read_from_the_files_of_the_kernel(root: Path) -> Non
     assert machine.memory_bytes == 1024 * 1024
     assert (machine.governor, machine.turbo) == ("powersave", True)
     assert machine.virtualised is None
+    assert machine.gpu_driver == "570.86.15"
     assert [(gpu.name, gpu.uuid) for gpu in machine.gpu] == [("NVIDIA T4", "GPU-1234")]
 
 
@@ -87,6 +91,7 @@ def test_the_hypervisor_is_named_where_the_firmware_names_it(root: Path) -> None
 def test_an_empty_file_system_still_gives_a_fingerprint(tmp_path: Path) -> None:
     machine = fingerprint(tmp_path)
 
+    assert machine.gpu_driver is None
     assert machine.memory_bytes is None
     assert machine.governor is None
     assert machine.turbo is None

@@ -4,7 +4,6 @@ Rounding follows the rule of the Particle Data Group (PDG 2024, Introduction §5
 keeps two digits if they are 10 to 35, else one, and the value ends where its uncertainty ends.
 """
 
-import html
 import math
 import statistics
 from collections.abc import Iterable
@@ -214,8 +213,12 @@ def address(name: str) -> str:
 
 
 def code(text: object) -> str:
-    """Any value as ``<code>``, harmless as well."""
-    return f"<code>{html.escape(plain(text), quote=False).replace('|', '&#124;')}</code>"
+    """Any value as ``<code>``, harmless as well: Markdown is read inside of it too.
+
+    >>> code("![a](b)")
+    '<code>&#33;&#91;a&#93;(b)</code>'
+    """
+    return f"<code>{escape(text)}</code>"
 
 
 def superscript(number: int) -> str:

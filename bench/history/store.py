@@ -1,0 +1,142 @@
+"""The files of an index: Parquet where pyarrow is installed, else CSV; each written in one step.
+
+Whatever is damaged is taken for absent, for an index can be made anew: journals are the evidence.
+"""
+
+import contextlib
+import csv
+import importlib.util
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.history.table import Columns, Table, joined
+
+IGNORE = "# written by joulebench: an index is made anew from the journals\n*\n"
+
+
+def has_parquet() -> bool:
+    """Whether Parquet can be written here: ``pip install joulebench[history]``."""
+    return importlib.util.find_spec("pyarrow") is not None
+
+
+class Store:
+    """The tables of one index.
+
+    Args:
+        folder: Such as ``results/.index``; it is made, with a `.gitignore` that holds all of it.
+        made_by: What made the numbers; tables that anything else made are no use.
+    """
+
+    def __init__(self, folder: Path, made_by: str) -> None:
+        self._folder = folder
+        self._made_by = made_by
+
+    def read(self, name: str, columns: Columns) -> Table | None:
+        """A table by its name, or None if there is none, or none that can be used."""
+        for suffix, reader in _readers():
+            path = self._path(name, suffix)
+            if not path.is_file():
+                continue
+            with contextlib.suppress(Exception):  # whatever is wrong with it, it is made anew
+                return reader(path, columns)
+        return None
+
+    def write(self, name: str, table: Table, columns: Columns) -> None:
+        """Puts a table in its place: a reader sees the old one or the new one.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        ignore = self._folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text(IGNORE, encoding="utf-8")
+        suffix = "parquet" if has_parquet() else "csv"
+        path = self._path(name, suffix)
+        handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=f".{name}.")
+        os.close(handle)
+        try:
+            (_write_parquet if suffix == "parquet" else _write_csv)(Path(temporary), table, columns)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        for other in self._folder.glob(f"{name}-*"):  # in another form, or by other code
+            if other != path:
+                other.unlink(missing_ok=True)
+
+    def _path(self, name: str, suffix: str) -> Path:
+        return self._folder / f"{name}-{self._made_by}.{suffix}"
+
+
+def _readers() -> list[tuple[str, Callable[[Path, Columns], Table]]]:
+    parquet = [("parquet", _read_parquet)] if has_parquet() else []
+    return [*parquet, ("csv", _read_csv)]
+
+
+def _require(found: Sequence[str], columns: Columns) -> None:
+    if list(found) != columns.names:
+        raise ValueError(f"found the columns {found}, wanted {columns.names}")
+
+
+def _write_parquet(path: Path, table: Table, columns: Columns) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrays = {
+        name: pa.array(table[name], pa.string()).dictionary_encode()
+        if columns.kind(name) is str
+        else pa.array(table.columns[name])
+        for name in columns.names
+    }
+    pq.write_table(pa.table(arrays), path, compression="zstd")
+
+
+def _read_parquet(path: Path, columns: Columns) -> Table:
+    import pyarrow.parquet as pq
+
+    found = pq.ParquetFile(path, read_dictionary=list(columns.texts)).read()
+    _require(found.column_names, columns)
+    return Table(
+        {
+            name: _words(found.column(name)) if columns.kind(name) is str else _numbers(found, name)
+            for name in columns.names
+        }
+    )
+
+
+def _words(column: Any) -> Any:  # noqa: ANN401 - of pyarrow, into NumPy
+    """A column of words: each word is made once, whatever its rows are."""
+    import numpy as np
+
+    whole = column.combine_chunks()
+    its = whole.dictionary.to_pylist()
+    words = np.empty(len(its), dtype=object)
+    words[:] = its
+    return words[whole.indices.to_numpy()]
+
+
+def _numbers(found: Any, name: str) -> Any:  # noqa: ANN401 - of pyarrow, into NumPy
+    return found.column(name).to_numpy()
+
+
+def _write_csv(path: Path, table: Table, columns: Columns) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        writer.writerow(columns.names)
+        writer.writerows(table.rows(columns.names))
+
+
+def _read_csv(path: Path, columns: Columns) -> Table:
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *lines = csv.reader(file, strict=True)
+    _require(header, columns)
+    values = list(zip(*lines, strict=True)) if lines else [()] * len(header)
+    parts = {
+        name: list(map(columns.kind(name), column))
+        for name, column in zip(header, values, strict=True)
+    }
+    return joined([parts], columns)
