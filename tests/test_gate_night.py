@@ -336,6 +336,7 @@ def test_a_process_that_is_killed_is_repeated_for_what_it_did_not_measure(tmp_pa
 
     (tests,) = killed
     assert start.log[again[0]][1][-2:] == (tests[2], tests[1])  # where it was killed comes last
+    assert "pair 2 of 5: 4 processes, about 1 min" in said
     assert any("was killed by SIGKILL; another one measures the rest" in line for line in said)
     assert {of(found, f"test_{name}", TIME).word for name in ("one", "two", "three")} == {Word.OK}
     assert all(len(series.pairs) == 5 for series in found.series if not series.canary)
