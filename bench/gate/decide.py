@@ -66,6 +66,12 @@ class Rule:
         for name in ("first", "second", "q"):
             if not 0 < (share := getattr(self, name)) < 0.5:  # noqa: PLR2004 - else both ways
                 raise ValueError(f"found {name} = {share}, wanted between 0 and 0.5; change it")
+        if 0.5**self.fresh >= self.second:
+            enough = math.floor(-math.log2(self.second)) + 1
+            raise ValueError(
+                f"found {self.fresh} fresh pairs, which can give no p value below {self.second:g};"
+                f" take {enough} or more"
+            )
 
 
 DEFAULT = Rule()
@@ -187,7 +193,8 @@ def _pairs_needed(series: Series, edge: tuple[float, float], strict: float) -> i
     low, high = ratio.low / nearest, ratio.high / nearest
     moved = Interval(ratio.value / nearest, low, high, ratio.n)
     found = pairs_to_decide(moved, 0.0, confidence)
-    return max(found, ratio.n + 2) if found else None  # those that are there did not decide
+    least = math.ceil(-math.log2((1 - confidence) / 2))  # of fewer pairs no p value is so small
+    return max(found, least, ratio.n + 2) if found else None  # those that are there did not do
 
 
 def _after_both_stages(
