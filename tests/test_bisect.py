@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import quick_pytest
-from gate_repositories import CONFTEST, DEVICE, FAST, repository
+from gate_repositories import CONFTEST, DEVICE, repository
 from gate_repositories import commit as add
+from gate_repositories import quick as started_fast
 from hypothesis import given
 from hypothesis import strategies as st
 from quick_pytest import CASE, TEST, model
@@ -559,7 +560,7 @@ def test_the_commit_that_only_draws_more_power_is_found_by_real_processes(
 ) -> None:
     folder = repository(tmp_path / "project")
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(FAST))
+    started_fast(monkeypatch, tmp_path / "compiled")
     files = {"conftest.py": CONFTEST + DEVICE, "test_model.py": SIMULATED, **watts(30)}
     good = add(folder, "a model", files)
     add(folder, "words", {"notes.txt": "one\n"})

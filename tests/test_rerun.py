@@ -10,7 +10,7 @@ from typing import Any
 
 import nights
 import pytest
-from gate_repositories import FAST
+from gate_repositories import quick
 from hypothesis import given
 from hypothesis import strategies as st
 from journals import DRAM, MACHINE, a_case, a_journal, a_run, package, save
@@ -210,7 +210,7 @@ def test_net(joules):
     )
     (tmp_path / "pytest.ini").write_text("[pytest]\njoules_profile = tiny\njoules_seeds = 1\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(FAST))
+    quick(monkeypatch, tmp_path / "compiled")
     return tmp_path
 
 
