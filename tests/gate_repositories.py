@@ -34,7 +34,7 @@ import os
 
 from bench.simulated import DeviceModel, SimulatedDevice
 
-DEVICE = SimulatedDevice(DeviceModel(noise=0.001, power_noise=0.001), seed=os.getpid())
+DEVICE = SimulatedDevice(DeviceModel(noise=0.001), seed=os.getpid())
 
 
 def pytest_joules_instruments(config):

@@ -4,6 +4,7 @@ A process that fails is repeated once without what it has measured; a test that 
 nothing is lost: it stays out of later pairs, and the evidence says why.
 """
 
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from bench.gate.collect import ATTEMPTS, START_S, CannotMeasureError, Start, own
 from bench.gate.plan import HEAD, Job, Name, processes
 from bench.gate.process import Ended
 from bench.gate.state import State
+from bench.gate.wording import minutes
 from bench.record import CaseRecord
 from bench.workload import JUDGED
 
@@ -57,9 +59,18 @@ class Turns:
                 if not self._has_ended(name)
             ]
             if turns:
-                self.say(f"{what} {pair} of {pairs}: {len(turns)} processes")
+                self.say(
+                    f"{what} {pair} of {pairs}: {len(turns)} processes{self._about(len(turns))}"
+                )
             for name, tests in turns:
                 self._run(name, tests)
+
+    def _about(self, number: int) -> str:
+        """How long so many processes take, as those before them did."""
+        known = [seconds for seconds in self.state.done.values() if seconds > 0]
+        if not known:
+            return ""
+        return f", about {minutes(number * statistics.fmean(known))}"
 
     def _has_ended(self, name: Name) -> bool:
         """Whether a process need not run: a night may have been killed before it could note it."""
