@@ -259,7 +259,7 @@ def test_what_tonight_lacks_of_the_night_before_is_seen() -> None:
     )
     index = replace(index, cases=index.cases.where(~tonight))
 
-    decision = of(look_back(index), gone)
+    decision = of(look_back(index), "w/gone/eager/cpu/b1")
 
     assert decision.word is Word.NOT_MEASURED
     assert "it is not in tonight's journal" in decision.reason
