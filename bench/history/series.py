@@ -20,6 +20,7 @@ from bench.roofline import PREFIX
 ENERGY, TIME = "energy", "time"
 QUANTITIES = (ENERGY, TIME)
 _MOST_REASONS = 4
+_USUAL = "gemm-fp32"  # of several rooflines that ran as often: what most models are made of
 
 
 class Night(NamedTuple):
@@ -150,9 +151,13 @@ def _controls(nights: Sequence[Night], asked: str | None) -> dict[str, str]:
     counts = Counter(
         (night.device_id, night.case) for night in nights if night.workload.startswith(PREFIX)
     )
-    # most nights first, then by name: the same index gives the same control
-    for (device, case), _ in sorted(counts.items(), key=lambda item: (item[1], item[0])):
-        found[device] = case
+
+    def rank(item: tuple[tuple[str, str], int]) -> tuple[int, bool, str]:
+        (_, case), count = item
+        return -count, _USUAL not in case, case
+
+    for (device, case), _ in sorted(counts.items(), key=rank):
+        found[device] = found[device] or case
     return found
 
 
