@@ -211,7 +211,9 @@ def _why(last: Night, first: Night, quantity: str, facts: Mapping[str, str]) -> 
     """What changed between two segments."""
     found = []
     if last.environment != first.environment:
-        found += _changed(facts.get(last.environment, "{}"), facts.get(first.environment, "{}"))
+        found += facts_changed(
+            facts.get(last.environment, "{}"), facts.get(first.environment, "{}")
+        )
     names = ["device_id", "unit", "workload_version"]
     names += ["kind", "boundary", "channels"] if quantity == ENERGY else []
     for name in names:
@@ -222,7 +224,8 @@ def _why(last: Night, first: Night, quantity: str, facts: Mapping[str, str]) -> 
     return "; ".join(found[:_MOST_REASONS] or ["the control's workload"]) + more
 
 
-def _changed(before: str, after: str) -> list[str]:
+def facts_changed(before: str, after: str) -> list[str]:
+    """What differs between two environments, as the JSON of an index has them."""
     one, other = json.loads(before), json.loads(after)
     return [
         f"{name} {one.get(name, 'absent')} → {other.get(name, 'absent')}"
