@@ -77,10 +77,17 @@ def _table(journal: Journal, device: str) -> Table:
     idle = idle_power(journal, channels)
     ordered = sorted(cases, key=_table_order)
     rows = [row_of(journal, case, channels, idle) for case in ordered if case.runtime != JUDGED]
-    controls = {row.case.case: row for row in rows if row.is_baseline}
+    # each control's ratios once: every row asks for all of them
+    controls = {
+        row.case.case: (row.energy_ratio, row.time_ratio) for row in rows if row.is_baseline
+    }
     judged = tuple(_judge(row, controls, asked_margin(journal)) for row in rows)
     swept = tuple(case for case in ordered if case.runtime == JUDGED)
     return Table(journal, device, ids, idle, judged, swept)
+
+
+Ratios = tuple[Interval | None, Interval | None]
+"""Of a control: of its energy, and of its time."""
 
 
 def asked_margin(journal: Journal) -> float:
@@ -102,15 +109,11 @@ def _shown(control: Interval) -> float:
     return 0.0 if control.low <= 1 <= control.high else abs(math.log(control.value))
 
 
-def _judge(row: Row, controls: Mapping[str, Row], asked: float) -> Row:
-    own = controls.get(row.case.baseline)
-    energy = _twice_control(
-        [control.energy_ratio for control in controls.values()],
-        own.energy_ratio if own else None,
-    )
-    time = _twice_control(
-        [control.time_ratio for control in controls.values()],
-        own.time_ratio if own else None,
+def _judge(row: Row, controls: Mapping[str, Ratios], asked: float) -> Row:
+    own = controls.get(row.case.baseline, (None, None))
+    energy, time = (
+        _twice_control([ratios[place] for ratios in controls.values()], own[place])
+        for place in (0, 1)
     )
     margins = Margins(asked, max(asked, energy), max(asked, time))
     breaks = _breaks_quality(row.case)

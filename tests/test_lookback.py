@@ -3,14 +3,17 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from histories import index_of_numbers, noisy, started
+from histories import index_of_numbers, night, noisy, pairs, started
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from journals import a_case, save
 
 from bench.gate.answer import ENERGY, TIME, Decision, Night, Word
+from bench.gate.from_history import from_history
 from bench.gate.lookback import ENOUGH, LIMIT, look_back, multiplicity
 from bench.history.nights import canary_spreads, case_noise
 from bench.record import JournalError
@@ -47,20 +50,20 @@ def a_night(**changes: Any) -> Callable[[int], Mapping[str, Any]]:
 def test_ten_per_cent_more_of_one_case_is_found_among_a_hundred_that_did_not_change() -> None:
     index = index_of_numbers(HUNDRED, LAST + 1, stepped(1, 1.10, HUNDRED[42]), noisy(2))
 
-    night = look_back(index)
+    night_ = look_back(index)
 
-    found = [(each.series.case, each.series.quantity) for each in night.having(Word.REGRESSED)]
+    found = [(each.series.case, each.series.quantity) for each in night_.having(Word.REGRESSED)]
     assert found == [(HUNDRED[42], ENERGY)]
-    assert night.having(Word.IMPROVED) == ()
-    assert len(night.decisions) == 200
-    assert night.untrusted == ""
+    assert night_.having(Word.IMPROVED) == ()
+    assert len(night_.decisions) == 200
+    assert night_.untrusted == ""
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_hundred_cases_that_did_not_change_are_quiet(seed: int) -> None:
-    night = look_back(index_of_numbers(HUNDRED, LAST + 1, noisy(seed), noisy(seed + 100)))
+    night_ = look_back(index_of_numbers(HUNDRED, LAST + 1, noisy(seed), noisy(seed + 100)))
 
-    assert {each.word for each in night.decisions} == {Word.OK}
+    assert {each.word for each in night_.decisions} == {Word.OK}
 
 
 @pytest.mark.parametrize(("factor", "word"), [(1.2, Word.REGRESSED), (0.8, Word.IMPROVED)])
@@ -74,20 +77,20 @@ def test_dearer_and_cheaper_are_told_apart(factor: float, word: Word) -> None:
 
 
 def test_time_is_judged_beside_energy() -> None:
-    night = look_back(index_of_numbers([ONE], LAST + 1, noisy(4), stepped(5, 1.2)))
+    night_ = look_back(index_of_numbers([ONE], LAST + 1, noisy(4), stepped(5, 1.2)))
 
-    assert of(night).word is Word.OK
-    assert of(night, quantity=TIME).word is Word.REGRESSED
-    assert of(night, quantity=TIME).series.unit == "s/image"
+    assert of(night_).word is Word.OK
+    assert of(night_, quantity=TIME).word is Word.REGRESSED
+    assert of(night_, quantity=TIME).series.unit == "s/image"
 
 
 def test_every_reason_says_that_it_is_unpaired() -> None:
-    night = look_back(index_of_numbers([ONE], 3, None, noisy(1)))
+    night_ = look_back(index_of_numbers([ONE], 3, None, noisy(1)))
 
-    assert night.unpaired
-    assert len(night.decisions) == 2
-    assert all("unpaired" in each.reason for each in night.decisions)
-    assert "unpaired" in multiplicity(night)
+    assert night_.unpaired
+    assert len(night_.decisions) == 2
+    assert all("unpaired" in each.reason for each in night_.decisions)
+    assert "unpaired" in multiplicity(night_)
 
 
 def test_fewer_nights_than_eight_say_nothing() -> None:
@@ -124,10 +127,10 @@ def test_nights_of_other_circumstances_are_not_compared(change: dict[str, str]) 
 def test_another_kind_of_energy_leaves_the_time_to_judge() -> None:
     index = index_of_numbers([ONE], LAST + 1, noisy(8), noisy(9), of_night=a_night(kind="sampled"))
 
-    night = look_back(index)
+    night_ = look_back(index)
 
-    assert of(night).word is Word.INCONCLUSIVE
-    assert of(night, quantity=TIME).word is Word.OK
+    assert of(night_).word is Word.INCONCLUSIVE
+    assert of(night_, quantity=TIME).word is Word.OK
 
 
 def test_a_machine_without_a_name_has_no_history() -> None:
@@ -211,10 +214,10 @@ def test_a_night_whose_controls_differ_is_not_trusted() -> None:
             "energy_ratio_high": value * 1.001,
         }  # fmt: skip
 
-    night = look_back(index_of_numbers([ONE], LAST + 1, noisy(15), of_night=of_night))
+    night_ = look_back(index_of_numbers([ONE], LAST + 1, noisy(15), of_night=of_night))
 
-    assert "the same revision differ in energy" in night.untrusted
-    assert [each.word for each in night.canaries] == [Word.REGRESSED, Word.OK]
+    assert "the same revision differ in energy" in night_.untrusted
+    assert [each.word for each in night_.canaries] == [Word.REGRESSED, Word.OK]
 
 
 def test_one_bad_night_among_many_moves_neither_middle_nor_spread() -> None:
@@ -259,7 +262,7 @@ def test_what_tonight_lacks_of_the_night_before_is_seen() -> None:
     )
     index = replace(index, cases=index.cases.where(~tonight))
 
-    decision = of(look_back(index), gone)
+    decision = of(look_back(index), "w/gone/eager/cpu/b1")
 
     assert decision.word is Word.NOT_MEASURED
     assert "it is not in tonight's journal" in decision.reason
@@ -268,9 +271,9 @@ def test_what_tonight_lacks_of_the_night_before_is_seen() -> None:
 def test_cases_are_chosen_by_a_part_of_their_names() -> None:
     index = index_of_numbers(HUNDRED, 10, noisy(1))
 
-    night = look_back(index, part="/t42/")
+    night_ = look_back(index, part="/t42/")
 
-    assert {each.series.case for each in night.decisions} == {HUNDRED[42]}
+    assert {each.series.case for each in night_.decisions} == {HUNDRED[42]}
 
 
 def test_a_night_can_be_named() -> None:
@@ -311,3 +314,45 @@ def test_the_chances_of_many_cases_are_said() -> None:
         float(multiplicity(each).split("independent, ")[1].split()[0]) for each in (few, many)
     ]
     assert chances[0] > 100 * chances[1]
+
+
+def test_a_folder_of_nights_is_judged_and_told(tmp_path: Path) -> None:
+    for number in range(10):
+        save(night(number, scale=1.3 if number == 9 else 1 + number / 1e4), tmp_path)
+
+    found, lines = from_history(tmp_path)
+
+    assert {each.word for each in found.decisions} == {Word.REGRESSED}
+    assert "4 regressed (unpaired: judged by the nights before it)" in lines[0]
+    assert lines[-1].startswith("unpaired: 4 series are judged at once")
+    assert all(line.isprintable() for line in lines)
+
+
+def test_what_changed_around_a_night_and_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    for number in range(9):
+        packages = {"torch": "3.0\x1b[31m" if number == 8 else "2.9.0"}
+        save(night(number, packages=packages), tmp_path)
+    (tmp_path / "bad.jsonl").write_text("no\n", encoding="utf-8")
+
+    _, lines = from_history(tmp_path, part="student")
+
+    assert "also changed since the night before: package torch 2.9.0 → 3.0 [31m" in lines
+    assert "1 journals cannot be read: joulebench trend lists them" in lines
+
+
+def test_many_cases_are_counted_and_the_first_are_named(tmp_path: Path) -> None:
+    cases = [(a_case(f"t{n}"), pairs(0.01, 0.001)) for n in range(15)]
+    save(night(0, cases), tmp_path)
+
+    _, lines = from_history(tmp_path)
+
+    assert "◌ and 18 more inconclusive" in lines
+
+
+def test_the_first_night_of_a_machine_has_no_night_before_it(tmp_path: Path) -> None:
+    save(night(0), tmp_path)
+
+    found, lines = from_history(tmp_path)
+
+    assert {each.word for each in found.decisions} == {Word.INCONCLUSIVE}
+    assert not any(line.startswith("also changed") for line in lines)

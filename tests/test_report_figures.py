@@ -13,7 +13,9 @@ from bench.compare import Table, compare
 from bench.report import figures, pareto
 from bench.report.figures import render, svg
 from bench.report.labels import Box
+from bench.report.markdown import Report, page
 from bench.report.pareto import Point, front, panels
+from reports import SAME
 
 HOSTILE = "<script>alert(1)</script>|x\n# y --> $\\frac$ \x00"
 
@@ -216,3 +218,18 @@ def test_a_low_bound_of_zero_is_drawn_on_the_logarithmic_axis() -> None:
 
     assert svg(compare([a_journal(cases)])) is not None
     assert replace(point(1, 1), low=0.0).low == 0.0
+
+
+def test_more_panels_than_an_overview_holds_are_data_and_no_figure() -> None:
+    cases = [
+        (a_case(technique, workload=f"w{number:02d}"), SAME)
+        for number in range(figures.MOST_PANELS + 1)
+        for technique in ("baseline", "tiny")
+    ]
+    tables = compare([a_journal(cases)])
+
+    text = page(Report(tables, None))
+
+    assert svg(tables) is None
+    assert "has 13 panels here" in text
+    assert text.count("on the front") == 13

@@ -77,7 +77,7 @@ def look_back(
     Raises:
         JournalError: There is no night, or none of that name.
     """
-    name = _tonight(index, tonight)
+    name = tonight_of(index, tonight)
     now = cases_of(index, name)
     before = earlier(index, name)
     spreads = {quantity: canary_spreads(index, name, quantity) for quantity in (ENERGY, TIME)}
@@ -120,7 +120,12 @@ def _chance(nights: int) -> float:
     return 2 * float(stdtr(max(nights - 1, 1), -distance))
 
 
-def _tonight(index: Index, name: str | None) -> str:
+def tonight_of(index: Index, name: str | None) -> str:
+    """The name of the night that is meant; the newest one by default.
+
+    Raises:
+        JournalError: There is no night, or none of that name.
+    """
     found = name or index.newest
     if found is None:
         raise JournalError("found no journal with a case; run pytest --benchmark first")

@@ -176,7 +176,8 @@ def _summary(journal: tuple[Path, str]) -> _Found:
         found = records.read(path)
         return _Found(name, key, summary.run_of(found, key), summary.columns(found))
     except record.JournalError as error:
-        return _Found(name, key, reason=clean(error))
+        reason = str(error).replace(f"{path}, ", "").replace(str(path), name)
+        return _Found(name, key, reason=clean(reason))
     except Exception as error:  # noqa: BLE001 - a journal may hold anything
         reason = f"its numbers make no table ({type(error).__name__}: {error})"
         return _Found(name, key, reason=clean(reason))

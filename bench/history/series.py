@@ -7,10 +7,12 @@ divided by that night's control, and what the night did to both is gone.
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from bench.history.index import Index
@@ -20,10 +22,18 @@ from bench.roofline import PREFIX
 ENERGY, TIME = "energy", "time"
 QUANTITIES = (ENERGY, TIME)
 _MOST_REASONS = 4
+_USUAL = "gemm-fp32"  # of several rooflines that ran as often: what most models are made of
+
+
+_SAME = ("device_id", "unit", "workload_version", "environment")
+_SAME_ENERGY = (*_SAME, "kind", "boundary", "channels")
 
 
 class Night(NamedTuple):
-    """One case in one night, with the columns of an index."""
+    """One case in one night: columns of an index, and numbers of the circumstances.
+
+    Nights can be compared whose ``of_energy`` (for a time: ``of_time``) are equal.
+    """
 
     case: str
     workload: str
@@ -40,15 +50,12 @@ class Night(NamedTuple):
     channels: str
     energy: float
     time: float
+    of_energy: int
+    of_time: int
 
     def value(self, quantity: str) -> float:
         """Its energy in J a sample or its time in s a sample; NaN where it is absent."""
         return self.energy if quantity == ENERGY else self.time
-
-    def circumstances(self, quantity: str) -> tuple[str, ...]:
-        """What must be equal in nights that are compared."""
-        same = (self.device_id, self.unit, self.workload_version, self.environment)
-        return (*same, self.kind, self.boundary, self.channels) if quantity == ENERGY else same
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,21 +132,30 @@ def lines(
             cases.setdefault(night.case, []).append(night)
         controls = _controls(its, control)
         for quantity in QUANTITIES:
-            by = _values(its, set(controls.values()), quantity)
+            by = {name: _values(cases.get(name, ()), quantity) for name in set(controls.values())}
             for case, nights in cases.items():
                 name = controls.get(nights[-1].device_id, "")
-                line = _line(nights, quantity, "" if name == case else name, by, facts)
+                name = "" if name == case else name
+                line = _line(nights, quantity, name, by.get(name, {}), facts)
                 found += [line] if line and part in case else []
     return tuple(found)
 
 
 def _machines(index: Index, machine: str) -> dict[str, list[Night]]:
     """The nights of each machine, oldest first; those of a machine without name are no history."""
+    columns = [index.cases[name] for name in Night._fields if name in index.cases.columns]
+    codes = [_codes(index.cases.rows(same)) for same in (_SAME_ENERGY, _SAME)]
     found: dict[str, list[Night]] = {}
-    for night in map(Night._make, index.cases.rows(Night._fields)):
+    for night in map(Night._make, zip(*columns, *codes, strict=True)):
         if night.machine and machine in {"", night.machine}:
             found.setdefault(night.machine, []).append(night)
     return found
+
+
+def _codes(rows: Iterable[tuple[str, ...]]) -> list[int]:
+    """A number for each row; equal rows have the same."""
+    known: dict[tuple[str, ...], int] = {}
+    return [known.setdefault(row, len(known)) for row in rows]
 
 
 def _controls(nights: Sequence[Night], asked: str | None) -> dict[str, str]:
@@ -150,21 +166,26 @@ def _controls(nights: Sequence[Night], asked: str | None) -> dict[str, str]:
     counts = Counter(
         (night.device_id, night.case) for night in nights if night.workload.startswith(PREFIX)
     )
-    # most nights first, then by name: the same index gives the same control
-    for (device, case), _ in sorted(counts.items(), key=lambda item: (item[1], item[0])):
-        found[device] = case
+
+    def rank(item: tuple[tuple[str, str], int]) -> tuple[int, bool, str]:
+        (_, case), count = item
+        return -count, _USUAL not in case, case
+
+    for (device, case), _ in sorted(counts.items(), key=rank):
+        found[device] = found[device] or case
     return found
 
 
-By = Mapping[tuple[str, str], tuple[float, tuple[str, ...]]]
-"""The value of a control, and its circumstances, by journal and case."""
+By = Mapping[str, tuple[float, int]]
+"""The value of a control and the number of its circumstances, by journal."""
 
 
-def _values(nights: Iterable[Night], controls: set[str], quantity: str) -> By:
+def _values(nights: Iterable[Night], quantity: str) -> By:
+    code = attrgetter(f"of_{quantity}")
     return {
-        (night.journal, night.case): (night.value(quantity), night.circumstances(quantity))
+        night.journal: (night.value(quantity), code(night))
         for night in nights
-        if night.case in controls and is_usable(night.value(quantity))
+        if is_usable(night.value(quantity))
     }
 
 
@@ -172,13 +193,14 @@ def _line(
     nights: Sequence[Night], quantity: str, control: str, by: By, facts: Mapping[str, str]
 ) -> Line | None:
     """The series of one case; None where it has no night with this quantity."""
-    usable = [night for night in nights if is_usable(night.value(quantity))]
-    found = list(_divided(usable, quantity, control, by))
+    value = attrgetter(quantity)
+    usable = [night for night in nights if 0 < value(night) < math.inf]
+    found = list(_divided(usable, quantity, by if control else None))
     if not found:
         return None
     segments: list[Segment] = []
     last: Night | None = None
-    for _, group in groupby(found, key=lambda each: each[1]):
+    for _, group in groupby(found, key=itemgetter(1)):
         its = list(group)
         first = its[0][0]
         why = _why(last, first, quantity, facts) if last else ""
@@ -190,23 +212,25 @@ def _line(
 
 
 def _divided(
-    nights: Iterable[Night], quantity: str, control: str, by: By
-) -> Iterator[tuple[Night, tuple[str, ...], float]]:
+    nights: Iterable[Night], quantity: str, by: By | None
+) -> Iterator[tuple[Night, tuple[int, int], float]]:
     """Each night with its circumstances and its value, over the control's where there is one."""
+    value, code = attrgetter(quantity), attrgetter(f"of_{quantity}")
     for night in nights:
-        value, same = night.value(quantity), night.circumstances(quantity)
-        if not control:
-            yield night, same, value
-        elif (night.journal, control) in by:
-            below, its = by[night.journal, control]
-            yield night, (*same, *its), value / below
+        if by is None:
+            yield night, (code(night), 0), value(night)
+        elif night.journal in by:
+            below, its = by[night.journal]
+            yield night, (code(night), its), value(night) / below
 
 
 def _why(last: Night, first: Night, quantity: str, facts: Mapping[str, str]) -> str:
     """What changed between two segments."""
     found = []
     if last.environment != first.environment:
-        found += _changed(facts.get(last.environment, "{}"), facts.get(first.environment, "{}"))
+        found += facts_changed(
+            facts.get(last.environment, "{}"), facts.get(first.environment, "{}")
+        )
     names = ["device_id", "unit", "workload_version"]
     names += ["kind", "boundary", "channels"] if quantity == ENERGY else []
     for name in names:
@@ -217,7 +241,8 @@ def _why(last: Night, first: Night, quantity: str, facts: Mapping[str, str]) -> 
     return "; ".join(found[:_MOST_REASONS] or ["the control's workload"]) + more
 
 
-def _changed(before: str, after: str) -> list[str]:
+def facts_changed(before: str, after: str) -> list[str]:
+    """What differs between two environments, as the JSON of an index has them."""
     one, other = json.loads(before), json.loads(after)
     return [
         f"{name} {one.get(name, 'absent')} → {other.get(name, 'absent')}"

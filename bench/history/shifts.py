@@ -124,7 +124,10 @@ def _sized(logs: Sequence[float], at: Sequence[int]) -> tuple[Shift, ...]:
 
 
 def _shift(at: int, before: Sequence[float], after: Sequence[float], wider: float) -> Shift:
-    """The ratio of two levels from their logarithms, by Student's t with a common spread."""
+    """The ratio of two levels from their logarithms, by Student's t with a common spread.
+
+    Three nights of either side must be nearer to their own level than to the other one.
+    """
     from scipy.special import stdtr
 
     n, m = len(before), len(after)
@@ -136,8 +139,14 @@ def _shift(at: int, before: Sequence[float], after: Sequence[float], wider: floa
     standard = max(wider * math.sqrt(squares / degrees * (1 / n + 1 / m)), _LEAST)
     step = means[1] - means[0]
     half = t_quantile(0.95, degrees) * standard
+    middle, side = means[0] + step / 2, math.copysign(1.0, step)
+    there = [
+        sum(side * (x - middle) > 0 for x in after),
+        sum(side * (x - middle) < 0 for x in before),
+    ]
+    p = 2 * float(stdtr(degrees, -abs(step) / standard)) if min(there) >= NIGHTS_AFTER else 1.0
     ratio = Interval(math.exp(step), math.exp(step - half), math.exp(step + half), min(n, m))
-    return Shift(at, ratio, 2 * float(stdtr(degrees, -abs(step) / standard)))
+    return Shift(at, ratio, p)
 
 
 def _size(shift: Shift) -> float:

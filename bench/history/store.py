@@ -60,6 +60,7 @@ class Store:
         os.close(handle)
         try:
             (_write_parquet if suffix == "parquet" else _write_csv)(Path(temporary), table, columns)
+            Path(temporary).chmod(0o644)
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from bench.report.terminal import WIDTH, shorten
 
 _HEAD = ("case", "energy, %", "= time, %", "× power, %", "")
 _NUMBER = 21  # +12.1 [+9.6, +14.7] and room for more
-_NAME = 24
+_NAME = 21
 _MOST_TOLD = 12
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 INK, GREY, _TARGET = "#222222", "#8a8a8a", "#D55E00"
 COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#B07A00")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h")
+MOST_PANELS = 12
+"""Workloads and batches of one figure: more are no overview, and each takes a quarter second."""
+
 _WIDTH, _HEIGHT = 5.4, 4.0  # inches of one panel
 _LEAST_TICKS, _MOST_TICKS = 3, 8
 STYLE: dict[str, Any] = {
@@ -45,15 +48,15 @@ Look = tuple[str, str]
 
 
 def svg(tables: Sequence[Table]) -> str | None:
-    """The figure of some tables as SVG text, or None if there is nothing to draw."""
+    """The figure of some tables as SVG text; None if there is nothing to draw, or too much."""
     data = render(tables, "svg")
     return None if data is None else data.decode()
 
 
 def render(tables: Sequence[Table], form: str, dpi: float = 100) -> bytes | None:
-    """The figure as ``svg`` or ``png``, or None if there is nothing to draw."""
+    """The figure as ``svg`` or ``png``; None if there is nothing to draw, or too much for one."""
     found = panels(tables)
-    return saved(lambda: draw(found), form, dpi) if found else None
+    return saved(lambda: draw(found), form, dpi) if 0 < len(found) <= MOST_PANELS else None
 
 
 def saved(make: Callable[[], "Figure"], form: str, dpi: float = 100) -> bytes:

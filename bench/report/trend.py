@@ -83,7 +83,7 @@ def trend(index: Index, *, control: str | None = None, part: str = "", machine: 
 def _levels(segments: Sequence[Segment], missing: Absent | None) -> list[Level]:
     found = []
     for segment in segments:
-        moved = () if missing else shifts(segment.values)
+        moved = shifts(segment.values) if missing is None else ()
         starts = (None, *moved)
         found += [
             Level(segment, begin, end, nights, shift)

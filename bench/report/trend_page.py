@@ -38,6 +38,11 @@ def files(found: Trend, out: Path, command: str) -> dict[Path, str]:
     return {out: "\n\n".join(parts) + "\n", **texts}
 
 
+def _code(value: object) -> str:
+    """Any value as code: what stands in HTML is Markdown all the same."""
+    return f"<code>{text.escape(value)}</code>"
+
+
 def _machines(found: Trend) -> list[tuple[str, list[Course]]]:
     machines: dict[str, list[Course]] = {}
     for course in found.courses:
@@ -61,7 +66,7 @@ def _head(found: Trend) -> str:
     runs = len(found.index.runs)
     bad = len(found.index.unreadable)
     said = f"**{moved} confirmed {'shift' if moved == 1 else 'shifts'}** in {cases} cases"
-    if found.unavailable:
+    if found.unavailable is not None:
         said = (
             f"**Shifts were not looked for: {text.escape(found.unavailable.reason)};"
             f" {text.escape(found.unavailable.fix)}.** {cases} cases"
@@ -91,7 +96,7 @@ def _controlled(controls: Sequence[str], courses: Sequence[Course]) -> str:
             "No control workload ran beside these cases, so what a night does to all of them is in"
             " each series; add `suites/roofline.py` to the run, or name one with `--control`."
         )
-    names = blocks.sentence_list([text.code(each) for each in dict.fromkeys(controls)])
+    names = blocks.sentence_list([_code(each) for each in dict.fromkeys(controls)])
     left = sum(course.line.left_out for course in courses)
     gone = f" {left} nights are left out, for it did not run in them." if left else ""
     return f"Each value is divided by that of {names} in the same night.{gone}"
@@ -136,7 +141,7 @@ def _shifts(moved: Sequence[Course], figure: str) -> Iterator[str]:
 
 
 def _commit(commit: str) -> str:
-    return text.code(commit[:_SHORT]) if commit else "unknown"
+    return _code(commit[:_SHORT]) if commit else "unknown"
 
 
 def _segments(courses: Sequence[Course]) -> Iterator[str]:
@@ -216,15 +221,16 @@ def _unreadable(found: Trend) -> Iterator[str]:
 
 def _how(found: Trend, command: str) -> Iterator[str]:
     looked = (
-        "Shifts: cuts of ruptures (least squares) in the logarithms of one segment, confirmed by a t"
-        f" test of up to {WINDOW} nights on either side, p ≤ {P_VALUE:g}, widened by the correlation"
-        f" of neighbouring nights, and at least {100 * MAGNITUDE:g} % and {NIGHTS_AFTER} nights. The"
-        " size is a little too large, for its place was chosen where it is largest."
+        "Shifts: cuts of ruptures (least squares) in the logarithms of one segment, confirmed by a"
+        f" t test of up to {WINDOW} nights on either side, p ≤ {P_VALUE:g}, widened by the"
+        " correlation of neighbouring nights, and at least"
+        f" {100 * MAGNITUDE:g} % and {NIGHTS_AFTER} nights. The size is a little too large, for its"
+        " place was chosen where it is largest."
     )
     lines = [
-        *([] if found.unavailable else [looked]),
+        *([looked] if found.unavailable is None else []),
         "Noise: 1.4826 × the median absolute deviation of the logarithms since the last shift.",
         "Estimated energies are no series.",
     ]
     yield "\n".join(lines)
-    yield f"Written by {text.code(command)}."
+    yield f"Written by {_code(command)}."

@@ -1,6 +1,7 @@
 """The Pareto figure, with the numbers it is drawn from."""
 
 from bench.report import blocks, text
+from bench.report.figures import MOST_PANELS
 from bench.report.markdown import Report
 from bench.report.pareto import Panel, front, panels
 
@@ -10,11 +11,17 @@ ORDER = 40
 def section(report: Report) -> str:
     """The figure with alternative text, and its data."""
     found = panels(report.tables)
+    data = "\n\n".join(_data(panel) for panel in found)
+    if len(found) > MOST_PANELS:
+        said = (
+            f"Quality against cost has {len(found)} panels here, one for each workload and batch:"
+            f" more than {MOST_PANELS} are no overview, so there is no figure; its data are below."
+        )
+        return f"{said}\n\n{blocks.details('Quality against cost', data)}"
     if not found or report.figure is None:
         return ""
     what = " and ".join(dict.fromkeys(_axis(panel) for panel in found))
     alt = text.escape(f"Quality against {what}, one panel for each workload and batch")
-    data = "\n\n".join(_data(panel) for panel in found)
     return (
         f"![{alt}]({text.address(report.figure)})\n\n{blocks.details('Data of the figure', data)}"
     )
