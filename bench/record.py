@@ -5,15 +5,18 @@ SI units throughout; the schema is `bench/schema/journal-1.json`, after shared/d
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from bench.meter import Channel, Reading, Status, Unusable
 from bench.quantities import Kind
+from bench.soundness import fault_of, parse, short
 from bench.window import ChannelEnergy
 
 SCHEMA = 1
+_RESTORE = "restore the file from git"
 
 
 class JournalError(ValueError):
@@ -200,14 +203,34 @@ def from_json(line: str) -> Record:
     """The record of one line.
 
     Raises:
-        JournalError: The line is no record of a schema that this version reads.
+        JournalError: The line is no record of a schema that this version reads, or holds what the
+            schema refuses: a wrong type, a negative energy, a number that is not finite.
     """
-    fields = json.loads(line)
-    name = fields.pop("record", None) if isinstance(fields, dict) else None
-    if name not in TYPES:
-        raise JournalError(f"found the record type {name!r}, wanted one of {', '.join(TYPES)}")
+    try:
+        fields = parse(line)
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        raise JournalError(f"{error}; {_RESTORE}") from error
+    name = fields.get("record") if isinstance(fields, dict) else None
+    if not isinstance(name, str) or name not in TYPES:
+        raise JournalError(f"found the record type {short(name)}, wanted one of {', '.join(TYPES)}")
     if name == "run":
-        _require_schema(fields.pop("schema", None))
+        _require_schema(fields.get("schema"))
+    if (fault := fault_of(name, fields)) is not None:
+        raise JournalError(f"{fault}; {_RESTORE}")
+    del fields["record"]
+    return _record(name, fields)
+
+
+def _record(name: str, fields: dict[str, Any]) -> Record:
+    """The record that sound fields make.
+
+    Raises:
+        JournalError: Two of them contradict each other.
+    """
+    if name == "run":
+        del fields["schema"]
         fields["channels"] = tuple(_channel(c) for c in fields["channels"])
         fields["unusable"] = tuple(
             Unusable(**{**u, "status": Status(u["status"])}) for u in fields["unusable"]
@@ -219,17 +242,49 @@ def from_json(line: str) -> Record:
         fields["latency_s"] = Latency(**fields["latency_s"]) if fields["latency_s"] else None
         fields["flags"] = tuple(fields["flags"])
         fields["readings"] = tuple(_reading(*r) for r in fields.get("readings", ()))
-        idle = fields["role"] == "idle"
-        if fields["t1_ns"] <= fields["t0_ns"] or not (idle or fields["samples"] > 0):
-            raise JournalError("found a window without length or without samples, wanted both")
     record: Record = TYPES[name](**fields)
+    if (contradiction := _contradiction(record)) is not None:
+        raise JournalError(f"{contradiction}; {_RESTORE}")
     return record
+
+
+def _contradiction(record: Record) -> str | None:
+    """What fields of one record say against each other, which no schema can tell; None if sound."""
+    if isinstance(record, Run):
+        ids = [channel.id for channel in record.channels]
+        turned = [channel.id for channel in record.channels if channel.range[0] > channel.range[1]]
+        if turned:
+            return (
+                f"found a range of {short(turned[0])} that ends before it begins, wanted low, high"
+            )
+        return _twice(ids)
+    if not isinstance(record, Window):
+        return None
+    idle = record.role == "idle"
+    if record.t1_ns <= record.t0_ns or not (idle or record.samples > 0):
+        return "found a window without length or without samples, wanted both"
+    for energy in record.energy:
+        if energy.joules is not None and not _is_inside(energy):
+            ends = f"{energy.low:g} to {energy.high:g}"
+            return f"found {energy.joules:g} J of {short(energy.channel)}, wanted {ends}"
+    return _twice([energy.channel for energy in record.energy])
+
+
+def _is_inside(energy: ChannelEnergy) -> bool:
+    """Whether the joules lie in their own interval."""
+    low, high, joules = energy.low, energy.high, energy.joules
+    return low is not None and high is not None and joules is not None and low <= joules <= high
+
+
+def _twice(channels: list[str]) -> str | None:
+    id_, count = Counter(channels).most_common(1)[0] if channels else ("", 0)
+    return f"found the channel {short(id_)} {count} times, wanted it once" if count > 1 else None
 
 
 def _require_schema(found: object) -> None:
     if not isinstance(found, int) or found > SCHEMA:
         raise JournalError(
-            f"the journal has schema {found}, this joulebench reads up to {SCHEMA};"
+            f"the journal has schema {short(found)}, this joulebench reads up to {SCHEMA};"
             " install a newer one: pip install --upgrade joulebench"
         )
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from bench.meter import Channel
 from bench.record import (
     NAMES,
     Begin,
@@ -33,6 +34,7 @@ from bench.record import (
     from_json,
     to_json,
 )
+from bench.soundness import short
 
 ROOM_BYTES = 16 * 2**20
 """Least space on the disk with which a session begins: hundreds of cases with all their windows."""
@@ -219,9 +221,15 @@ def read(path: Path) -> Journal:
 
 def _records(path: Path, text: str, torn: int) -> Iterator[Record]:
     lines = text.split("\n") if text else []
+    channels: dict[str, Channel] = {}
     for number, line in enumerate(lines, start=1):
         try:
-            yield from_json(line)
+            record = from_json(line)
+            if isinstance(record, Run):
+                channels = _first_of(record, number)
+            elif isinstance(record, Window):
+                _require_alike(record, channels)
+            yield record
         except JournalError as error:
             raise JournalError(f"{path}, line {number}: {error}") from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -231,6 +239,25 @@ def _records(path: Path, text: str, torn: int) -> Iterator[Record]:
             ) from error
     if torn:
         yield Note("", f"the last line was torn off after {torn} bytes and is left out")
+
+
+def _first_of(run: Run, line: int) -> dict[str, Channel]:
+    """The channels of the run record, of which a journal has one."""
+    if line > 1:
+        raise JournalError("found a second run record, wanted one run a file; split the file here")
+    return {channel.id: channel for channel in run.channels}
+
+
+def _require_alike(window: Window, channels: Mapping[str, Channel]) -> None:
+    """Refuses an energy that says another kind or boundary than its channel: kinds never mix."""
+    for energy in window.energy:
+        channel = channels.get(energy.channel)
+        if channel and (energy.kind, energy.boundary) != (channel.kind, channel.boundary):
+            raise JournalError(
+                f"found {energy.kind} energy of {short(energy.boundary)}, wanted {channel.kind} of"
+                f" {short(channel.boundary)}, as the run says of {short(channel.id)};"
+                " restore the file from git"
+            )
 
 
 def _assemble(path: Path, records: list[Record]) -> Journal:
@@ -252,6 +279,9 @@ def _assemble(path: Path, records: list[Record]) -> Journal:
                 flight.begun[record.case] = record.workload_version
             case CaseRecord():
                 blocks = flight.blocks.pop(record.case, [])
+                if record.case in cases:
+                    windows, note = _without(windows, record.case)
+                    notes.append(note)
                 cases[record.case] = record
                 windows += [block for block in blocks if isinstance(block, Window)]
                 discards += [block for block in blocks if isinstance(block, Discard)]
@@ -260,6 +290,7 @@ def _assemble(path: Path, records: list[Record]) -> Journal:
                 notes += flight.drop(set(flight.blocks) - set(flight.begun))
             case Note():
                 notes += [*flight.drop([record.case]), record]
+    notes += _chains(cases)
     unfinished = flight.attempts()
     notes += flight.drop(list(flight.blocks))
     end = records[-1] if isinstance(records[-1], End) else None
@@ -273,6 +304,22 @@ def _assemble(path: Path, records: list[Record]) -> Journal:
         end,
         unfinished,
     )
+
+
+def _without(windows: list[Window], case: str) -> tuple[list[Window], Note]:
+    """What is left of the windows when a case is recorded again, and a note of it."""
+    kept = [window for window in windows if window.case != case]
+    text = f"it was recorded twice: {len(windows) - len(kept)} windows of the first are left out"
+    return kept, Note(case, text)
+
+
+def _chains(cases: Mapping[str, CaseRecord]) -> list[Note]:
+    """A note for each case whose baseline is held against yet another case, or against it."""
+    return [
+        Note(case.case, f"its baseline {other.case} has a baseline of its own, {other.baseline}")
+        for case in cases.values()
+        if (other := cases.get(case.baseline)) is not None and other.baseline != other.case
+    ]
 
 
 @dataclass

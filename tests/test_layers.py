@@ -30,6 +30,7 @@ FLOORS = {
     "uncertainty": 1,
     "cover": 1,
     "statistics": 1,
+    "soundness": 1,
     "replicates": 1,
     "record": 1,
     "cli": 4,

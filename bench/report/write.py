@@ -2,17 +2,19 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.compare import Row, Table, compare
 from bench.quantities import Absent, Quantity
-from bench.records import read
+from bench.record import JournalError
+from bench.records import Journal, read
 from bench.report.best_runtime import beside_best, crosses, family
 from bench.report.figures import svg
 from bench.report.markdown import GridFactor, Report, page
 from bench.report.sweep_figure import svg as sweep_svg
+from bench.report.text import plain
 from bench.statistics import Interval
 
 
@@ -22,6 +24,7 @@ def write(
     *,
     grid: GridFactor | None = None,
     size_budget: int | None = None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> tuple[Path, ...]:
     """Writes the report of some journals: the same journals give the same bytes.
 
@@ -30,29 +33,50 @@ def write(
         out: The Markdown file; the figure (if there is one) and the CSV stand beside it.
         grid: What a kilowatt-hour emits; without it nothing is said of carbon.
         size_budget: Most bytes that a model may have; without it nothing is said of who fits.
+        say: Is told of each journal that cannot be read where others can; the page names it too.
 
     Returns:
         The files that were written, the page first.
 
     Raises:
         ValueError: No journal was given.
-        JournalError: A journal cannot be read.
+        JournalError: No journal can be read.
     """
     if not journals:
         raise ValueError(
             "found no journal to report on; give at least one, such as results/*.jsonl"
         )
-    tables = compare([read(path) for path in journals])
+    found, unreadable = _readable(journals)
+    for reason in unreadable.values():
+        say(reason)
+    tables = compare(found)
     figure, swept = out.with_name(f"{out.stem}.svg"), out.with_name(f"{out.stem}-size.svg")
     drawings = {figure: svg(tables), swept: sweep_svg(tables)}
     names = {path: path.name if drawing else None for path, drawing in drawings.items()}
-    report = Report(tables, names[figure], grid, names[swept], size_budget)
+    report = Report(tables, names[figure], grid, names[swept], size_budget, unreadable)
     texts = {out: page(report), out.with_name(f"{out.stem}.csv"): csv(tables)}
     texts |= {path: drawing for path, drawing in drawings.items() if drawing}
     out.parent.mkdir(parents=True, exist_ok=True)
     for path, content in texts.items():
         _replace(path, content)
     return tuple(texts)
+
+
+def _readable(paths: Sequence[Path]) -> tuple[list[Journal], dict[str, str]]:
+    """The journals that can be read, and why the others cannot, by the names of their files.
+
+    Raises:
+        JournalError: None can be read; it is what the first one says.
+    """
+    found, unreadable = [], {}
+    for path in paths:
+        try:
+            found.append(read(path))
+        except JournalError as error:
+            unreadable[path.name] = str(error)
+    if not found:
+        raise JournalError(next(iter(unreadable.values())))
+    return found, unreadable
 
 
 def _replace(path: Path, content: str) -> None:
@@ -72,17 +96,29 @@ def _replace(path: Path, content: str) -> None:
 def csv(tables: Sequence[Table]) -> str:
     """The main tables in long form, SI units: one line for each case and quantity.
 
-    A quantity that is absent has its reason instead of a value.
+    A quantity that is absent has its reason instead of a value. No text is a formula to a
+    spreadsheet: what would be one begins with an apostrophe.
     """
     import pandas as pd
 
     records = [
-        {**_case(table, row), **each}
+        {name: _cell(value) for name, value in {**_case(table, row), **each}.items()}
         for table in tables
         for row in table.rows
         for each in _quantities(row, table.rows)
     ]
     return str(pd.DataFrame(records).to_csv(index=False, lineterminator="\n"))
+
+
+_FORMULAS = ("=", "+", "-", "@")
+
+
+def _cell(value: object) -> object:
+    """A value as a cell: texts are one printable line, and no formula."""
+    if not isinstance(value, str):
+        return value
+    line = plain(value)
+    return f"'{line}" if line.startswith(_FORMULAS) else line
 
 
 def _case(table: Table, row: Row) -> dict[str, Any]:

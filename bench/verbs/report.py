@@ -2,9 +2,11 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.exit_codes import EXIT_USAGE
 from bench.record import JournalError
 
 if TYPE_CHECKING:
@@ -58,6 +60,9 @@ def _report(options: argparse.Namespace) -> int:
         grid = GridFactor(*grid_factor(options.country))
     budget = parse_bytes(options.size_budget) if options.size_budget else None
     out = options.output or Path("reports") / f"{paths[-1].stem}.md"
-    for path in write(paths, out, grid=grid, size_budget=budget):
+    left_out: list[str] = []
+    for path in write(paths, out, grid=grid, size_budget=budget, say=left_out.append):
         print(f"wrote {os.path.relpath(path)}")
-    return 0
+    for reason in left_out:
+        print(f"joulebench: left out: {reason}", file=sys.stderr)
+    return EXIT_USAGE if left_out else 0
