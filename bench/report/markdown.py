@@ -2,8 +2,8 @@
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from bench.compare import Table
 from bench.discover import Plugin, plugins
@@ -62,7 +62,7 @@ class Report:
         grid: What a kilowatt-hour emits, or None: then nothing is said of carbon.
         sweep_figure: Address of the figure of quality against size, or None.
         size_budget: Most bytes that a model may have, or None: then nothing is said of who fits.
-        unreadable: Why journals were left out, by the names of their files.
+        unreadable: Names of files that were left out, each with the reason.
     """
 
     tables: tuple[Table, ...]
@@ -70,7 +70,7 @@ class Report:
     grid: GridFactor | None = None
     sweep_figure: str | None = None
     size_budget: int | None = None
-    unreadable: Mapping[str, str] = field(default_factory=dict)
+    unreadable: tuple[tuple[str, str], ...] = ()
 
 
 def page(report: Report) -> str:

@@ -47,7 +47,7 @@ def write(
             "found no journal to report on; give at least one, such as results/*.jsonl"
         )
     found, unreadable = _readable(journals)
-    for reason in unreadable.values():
+    for _, reason in unreadable:
         say(reason)
     tables = compare(found)
     figure, swept = out.with_name(f"{out.stem}.svg"), out.with_name(f"{out.stem}-size.svg")
@@ -62,21 +62,23 @@ def write(
     return tuple(texts)
 
 
-def _readable(paths: Sequence[Path]) -> tuple[list[Journal], dict[str, str]]:
-    """The journals that can be read, and why the others cannot, by the names of their files.
+def _readable(paths: Sequence[Path]) -> tuple[list[Journal], tuple[tuple[str, str], ...]]:
+    """The journals that can be read; names of the others' files, each with the reason.
 
     Raises:
         JournalError: None can be read; it is what the first one says.
     """
-    found, unreadable = [], {}
+    found, unreadable = [], []
+    first: JournalError | None = None
     for path in paths:
         try:
             found.append(read(path))
         except JournalError as error:
-            unreadable[path.name] = str(error)
-    if not found:
-        raise JournalError(next(iter(unreadable.values())))
-    return found, unreadable
+            first = first or error
+            unreadable.append((path.name, str(error).replace(str(path), path.name)))
+    if first and not found:
+        raise first
+    return found, tuple(unreadable)
 
 
 def _replace(path: Path, content: str) -> None:

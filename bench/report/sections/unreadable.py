@@ -11,6 +11,6 @@ def section(report: Report) -> str:
     if not report.unreadable:
         return ""
     lines = blocks.bullets(
-        f"{text.code(name)}: {text.escape(reason)}" for name, reason in report.unreadable.items()
+        f"{text.code(name)}: {text.escape(reason)}" for name, reason in report.unreadable
     )
     return f"⚠️ **Left out, for it cannot be read:**\n\n{lines}"
