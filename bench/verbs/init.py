@@ -51,9 +51,7 @@ def _init(options: argparse.Namespace) -> int:
     if found.pytest:
         print(f"pytest reads {found.pytest}")
     if WORKFLOW in found.made and found.repository == UNKNOWN:
-        print(
-            f"put your repository in place of {UNKNOWN} in {WORKFLOW}: until then it runs nowhere"
-        )
+        print(f"put your repository in place of {UNKNOWN} in {WORKFLOW}: else it runs nowhere")
     smoke, measure = found.commands()
     print(f"\nnext, each case once:  {smoke}")
     print(f"then, measured:        {measure}")

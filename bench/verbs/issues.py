@@ -40,7 +40,8 @@ def _issues(options: argparse.Namespace) -> int:
 
     answer = _loaded(options.answer.read_text(encoding="utf-8"), str(options.answer))
     if not isinstance(answer, dict):
-        raise ValueError(f"{options.answer}: found no object, wanted what gate --json writes")
+        wanted = "found no object, wanted what gate --json writes"
+        raise ValueError(f"{options.answer}: {wanted}")  # noqa: TRY004 - the file is wrong
     gh = shutil.which("gh")
     if gh is None:
         raise ValueError("gh is not installed; get it from https://cli.github.com")
