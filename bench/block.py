@@ -1,5 +1,6 @@
 """One block: a window of many calls, its energy and its time those of the same stretch."""
 
+import contextlib
 import gc
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -51,6 +52,19 @@ def latency_of(seconds: Sequence[float]) -> Latency:
     return Latency(len(ordered), p50, p95, p99, math.fsum(ordered) / len(ordered))
 
 
+@dataclass
+class Stretch:
+    """What was measured between the two ends of a window.
+
+    Args:
+        latencies: Of each call, s; whoever works inside puts them here.
+        window: It, once it has ended.
+    """
+
+    latencies: Sequence[float] = ()
+    window: Window | None = None
+
+
 def measure_window(
     instruments: Instruments,
     run: Callable[[], Sequence[float]],
@@ -61,9 +75,7 @@ def measure_window(
     start: guard.State | None = None,
     shift_s: float = 0.0,
 ) -> Window:
-    """Reads all meters, runs, reads them again: one stretch of time with its energy.
-
-    The garbage collector runs before the window and rests in it. Nothing is printed.
+    """One window around what *run* does.
 
     Args:
         instruments: What is read.
@@ -74,7 +86,31 @@ def measure_window(
         start: The machine when the case began, which it should still be like.
         shift_s: How long after the meter's refresh the window begins, s.
     """
-    clock = instruments.clock
+    opened = open_window(
+        instruments, place, calls=calls, samples=samples, start=start, shift_s=shift_s
+    )
+    with opened as stretch:
+        stretch.latencies = run()
+    assert stretch.window is not None  # noqa: S101 - what fails inside is raised
+    return stretch.window
+
+
+@contextlib.contextmanager
+def open_window(
+    instruments: Instruments,
+    place: Place,
+    *,
+    calls: int,
+    samples: int,
+    start: guard.State | None = None,
+    shift_s: float = 0.0,
+) -> Iterator[Stretch]:
+    """Reads all meters, lets work, reads them again: one stretch of time with its energy.
+
+    The garbage collector runs before the window and rests in it. Nothing is printed.
+    The arguments are those of `measure_window`.
+    """
+    clock, stretch = instruments.clock, Stretch()
     gc.collect()
     collecting = gc.isenabled()
     gc.disable()
@@ -84,7 +120,7 @@ def measure_window(
             if shift_s:
                 recording.shift(shift_s)
             t0_ns = clock()
-            latencies = run()
+            yield stretch
             t1_ns = clock()
         ended_ns, after = clock(), instruments.state()
     finally:
@@ -99,11 +135,11 @@ def measure_window(
         *guard.disturbances(before, after, start or before, passed_s),
         *_observed(recording.observer_cpu_s, (t1_ns - t0_ns) / 1e9),
     )
-    latency = latency_of(latencies) if len(latencies) else None
+    latency = latency_of(stretch.latencies) if len(stretch.latencies) else None
     observer_cpu_s = recording.observer_cpu_s
     readings = recording.readings if instruments.keeps_readings else ()
     window = Window(*place, t0_ns, t1_ns, calls, samples, energy, latency, flags, observer_cpu_s)
-    return replace(window, readings=readings)
+    stretch.window = replace(window, readings=readings)
 
 
 def _observed(cpu_s: float, seconds: float) -> Iterator[str]:

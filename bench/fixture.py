@@ -2,10 +2,11 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from bench.catalogue import SHIPPED, adopt_subject, lowered, make_variant, prepare
+from bench.phases import Phases
 from bench.refusal import Refusal, for_memory
 from bench.result import Result
 from bench.session import Session
@@ -44,6 +45,10 @@ class Joules:
     serve: Callable[[Loop, str], NoReturn] | None = None
     sources: Sources = SHIPPED
     _calls: int = 0
+    _phases: Phases = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._phases = Phases(self.nodeid, self.device, self.session)
 
     def variant(self, technique: str, workload: str, **level: object) -> Variant:
         """What *technique* makes of *workload* at one level; made once in a session.
@@ -89,6 +94,30 @@ class Joules:
     def measures(self) -> bool:
         """Whether this is a measuring session; a smoke run may take the smallest shapes."""
         return self.session is not None
+
+    def window(
+        self, name: str, *, work: int = 1, unit: str = ""
+    ) -> contextlib.AbstractContextManager[None]:
+        """Measures what runs inside as one window of a phase, such as prefill and decode.
+
+        A phase is a row of its own: nothing stands beside it, so it has no ratio and no verdict.
+        Repeat it in a loop for its spread; windows of one name are one row. Without
+        ``--benchmark`` it just runs.
+
+        Args:
+            name: Of the phase, part of its case.
+            work: Samples in it, such as tokens.
+            unit: What one sample is; that of the marker unless given.
+
+        Raises:
+            ValueError: There is no work, or not that of the phase's windows before.
+        """
+        named = unit or str(self.marked.get("unit") or "sample")
+        return self._phases.window(name, work=work, unit=named)
+
+    def close(self) -> None:
+        """Ends what the test has begun; it stays in the journal."""
+        self._phases.close()
 
     def judge(self, variant: Variant) -> Quality | None:
         """Judges a variant's quality and size without timing it: a step of a sweep.

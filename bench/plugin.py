@@ -391,8 +391,9 @@ def joules(request: pytest.FixtureRequest) -> "Generator[Joules]":
         if companion is not None:
             pytest_bridge.publish(request.node, suffix, result.row, result.own_windows)
 
+    fixture = None
     try:
-        yield Joules(
+        fixture = Joules(
             nodeid=request.node.nodeid,
             marked=_marked(request.node),
             seed=int(_option(config, "seed")),
@@ -405,5 +406,8 @@ def joules(request: pytest.FixtureRequest) -> "Generator[Joules]":
             serve=state.serve,
             sources=state.sources,
         )
+        yield fixture
     finally:
+        if fixture is not None:
+            fixture.close()
         pytest_bridge.release(companion)

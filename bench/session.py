@@ -404,6 +404,28 @@ class Session:
         rows = compare([journal])[0].rows
         return next(row for row in rows if row.case.case == record.case)
 
+    def has_from_before(self, case: str) -> bool:
+        """Whether the session that this one resumes has measured a case."""
+        return case in self._done and case not in self._measured
+
+    def begin(self, record: CaseRecord) -> None:
+        """Begins a case of which somebody else measures the windows.
+
+        Raises:
+            CaseError: The session has measured it already.
+        """
+        if record.case in self._measured:
+            raise CaseError(f"{record.case} was already measured; give it another name")
+        self._measured.add(record.case)
+        self.writer.append(Begin(record.case, record.workload_version))
+
+    def add(self, record: CaseRecord, windows: Sequence[Window]) -> Result:
+        """Ends such a case: its windows are in the journal, its record makes them count."""
+        self.writer.append(record)
+        self._new = True
+        self._done[record.case] = (record, tuple(windows))
+        return Result(self._row(record), windows)
+
     @property
     def has_cases(self) -> bool:
         """Whether the journal holds any finished case."""

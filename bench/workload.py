@@ -11,6 +11,9 @@ Level = tuple[tuple[str, str], ...]
 
 BASELINE = "baseline"
 
+PHASE = "phase"
+"""Stands for the technique in the case of a phase of a test, which is held against nothing."""
+
 JUDGED = "judged"
 """Stands for the runtime in the case of a variant that was judged and not run for its time."""
 

@@ -58,6 +58,7 @@ FLOORS = {
     "demo": 3,
     "demo_cases": 3,
     "gate": 3,
+    "phases": 3,
     "exports": 3,
 }
 """Every file that is not named stands on floor 2."""

@@ -14,6 +14,7 @@ from bench.report.text import escape, plain
 from bench.roofline import is_ceiling
 from bench.simulated_model import ORIGIN
 from bench.statistics import Interval, Verdict
+from bench.workload import PHASE
 
 REPLAY = "replay:"
 SIMULATED = "SIMULATED DEVICE: no machine's power, no real model's energy."
@@ -119,6 +120,8 @@ def words(row: Row) -> str:
     ``noisy`` stands behind it where all pairs together left the interval wider than asked for.
     """
     noisy = ", noisy" if row.noisy else ""
+    if row.case.technique == PHASE:
+        return "alone"
     if row.is_baseline:
         return f"baseline{noisy}"
     if not isinstance(row.energy, Absent):
