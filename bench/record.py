@@ -254,9 +254,7 @@ def _contradiction(record: Record) -> str | None:
         ids = [channel.id for channel in record.channels]
         turned = [channel.id for channel in record.channels if channel.range[0] > channel.range[1]]
         if turned:
-            return (
-                f"found a range of {short(turned[0])} that ends before it begins, wanted low, high"
-            )
+            return f"found the range of {short(turned[0])} turned round, wanted low, high"
         return _twice(ids)
     if not isinstance(record, Window):
         return None

@@ -80,7 +80,7 @@ def _number(digits: str) -> float:
     value = float(digits)
     if not (value == 0 or SMALLEST <= abs(value) <= LARGEST):
         raise ValueError(
-            f"found the number {short(digits)}, wanted 0 or {SMALLEST:g} to {LARGEST:g}"
+            f"found the number {_line(digits)}, wanted 0 or {SMALLEST:g} to {LARGEST:g}"
         )
     return value
 
@@ -88,7 +88,7 @@ def _number(digits: str) -> float:
 def _whole(digits: str) -> int:
     value = int(digits) if len(digits) <= _MOST_DIGITS else _WHOLE
     if abs(value) >= _WHOLE:
-        raise ValueError(f"found the number {short(digits)}, wanted one of 64 bits")
+        raise ValueError(f"found the number {_line(digits)}, wanted one of 64 bits")
     return value
 
 
@@ -227,7 +227,7 @@ def _object(node: Mapping[str, Any], defs: Mapping[str, Any]) -> Check:
                 if others is False:
                     return Fault((), f"found the unknown field {short(name)}, wanted none")
             elif (fault := known(each)) is not None:
-                return Fault((short(name), *fault.path), fault.text)
+                return Fault((_line(name), *fault.path), fault.text)
         return None
 
     return check
@@ -278,8 +278,12 @@ def _fault(value: object, wanted: str) -> Fault:
 
 def short(value: object) -> str:
     """A value in an error: one printable line, cut where it is long."""
-    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=True, default=str)
-    shown = shown[: 2 * _SHOWN]
-    line = "".join(c if c.isprintable() else " " for c in shown)
-    cut = f"{line[:_SHOWN]}…" if len(line) > _SHOWN else line
-    return repr(cut) if isinstance(value, str) else cut
+    if isinstance(value, str):
+        return repr(_line(value))
+    return _line(json.dumps(value, default=str))
+
+
+def _line(text: str) -> str:
+    """A text as one printable line, cut where it is long."""
+    line = "".join(c if c.isprintable() else " " for c in text[: 2 * _SHOWN])
+    return f"{line[:_SHOWN]}…" if len(line) > _SHOWN else line

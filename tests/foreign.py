@@ -117,9 +117,10 @@ def _texts(node: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         yield from ((name, *path) for path in _texts(each))
     if isinstance(node.get("additionalProperties"), dict):
         yield from (("*", *path) for path in _texts(node["additionalProperties"]))
-    for each in (*node.get("prefixItems", ()), node.get("items")):
-        if isinstance(each, dict):
-            yield from (("*", *path) for path in _texts(each))
+    for place, each in enumerate(node.get("prefixItems", ())):
+        yield from ((str(place), *path) for path in _texts(each))
+    if isinstance(node.get("items"), dict):
+        yield from (("*", *path) for path in _texts(node["items"]))
 
 
 _FREE_OBJECTS = {"level", "packages", "others", "counts", "kernels", "memory_bytes"}
@@ -130,7 +131,8 @@ def shape(line: Line, path: Path_) -> tuple[str, ...]:
     steps = []
     for place, step in enumerate(path):
         inside = place > 0 and path[place - 1] in _FREE_OBJECTS
-        steps.append("*" if isinstance(step, int) or inside else step)
+        listed = isinstance(step, int) and not (path[0] == "readings" and place == 2)
+        steps.append("*" if listed or inside else str(step))
     return (str(line["record"]), *steps)
 
 

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from itertools import groupby
 from pathlib import Path
 
+_OUR_SPACES = "\n\u202f"  # a narrow one stands between thousands
 FORMULAS = ("=", "+", "-", "@")
 _NUMBER = re.compile(r"-?[0-9.]+(e[+-]?[0-9]+)?|-?inf|nan")
 _MARKDOWN_TAGS = {
@@ -47,7 +48,7 @@ def faults_of_file(path: Path) -> list[str]:
 
 def unprintable(text: str) -> list[str]:
     """Characters that colour a terminal, turn a line round, or break it where nobody sees it."""
-    odd = {c for c in text if not (c.isprintable() or c == "\n")}
+    odd = {c for c in text if not (c.isprintable() or c in _OUR_SPACES)}
     return [f"holds the character {ord(c):#x}" for c in sorted(odd)]
 
 
@@ -61,13 +62,18 @@ def of_markdown(text: str) -> list[str]:
         found += _bad_addresses(attributes)
     found += [
         f"links to {address}"
-        for address in re.findall(r"\]\(([^)]*)\)", text)
+        for address in re.findall(r"\]\(([^)]*)\)", _read_as_markdown(text))
         if not _OURS.fullmatch(address)
     ]
     found += [f"opens {text.count('<details>')} parts"] * (
         text.count("<details>") != text.count("</details>")
     )
     return [*found, *_broken_tables(text)]
+
+
+def _read_as_markdown(text: str) -> str:
+    """A page without what stands in ``<pre>``: no Markdown is read there."""
+    return re.sub(r"^<pre>.*?</pre>", "", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def _broken_tables(text: str) -> list[str]:

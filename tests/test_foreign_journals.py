@@ -123,14 +123,14 @@ def test_a_number_that_no_machine_gives_is_refused_with_its_line(
 
 
 def window(**changes: Any) -> list[Line]:
-    """The lines with other fields in their first window."""
-    at = next(n for n, line in enumerate(LINES) if line["record"] == "window")
+    """The lines with other fields in the first window of a baseline."""
+    at = next(n for n, line in enumerate(LINES) if line.get("role") == "baseline")
     return [*LINES[:at], {**LINES[at], **changes}, *LINES[at + 1 :]]
 
 
 def energy(**changes: Any) -> list[Line]:
-    """The lines with other fields in the first energy of their first window."""
-    first = next(line for line in LINES if line["record"] == "window")["energy"]
+    """The lines with other fields in the first energy of that window."""
+    first = next(line for line in LINES if line.get("role") == "baseline")["energy"]
     return window(energy=[{**first[0], **changes}, *first[1:]])
 
 
@@ -221,7 +221,10 @@ def test_a_line_that_is_no_record_is_refused(line: str, message: str, tmp_path: 
 
 
 def test_minus_zero_joules_are_zero_and_give_no_ratio(tmp_path: Path) -> None:
-    found = read(save_lines(energy(joules=-0.0, low=-0.0, high=0.0), tmp_path / "zero.jsonl"))
+    nothing = {"joules": -0.0, "low": -0.0, "high": 0.0}
+    first = next(line for line in LINES if line.get("role") == "baseline")["energy"]
+    lines = window(energy=[{**each, **nothing} for each in first])
+    found = read(save_lines(lines, tmp_path / "zero.jsonl"))
 
     (table,) = compare([found])
     assert table.rows[0].energy_ratio is None
@@ -279,13 +282,14 @@ DAMAGE = st.one_of(
         [None, True, False, "", -1, 0, 1, -0.0, 1e30, -1e30, 1e-100, 2**62, -(2**62), [], {}, "x"]
     ),
     st.sampled_from([[1], {"a": 1}, [[]], {"joules": -1}, HOSTILE, "baseline", "idle", "cpu"]),
+    st.sampled_from([1e20, 1e9, 1e-9, 1e-20, 10**15, 2**63 - 1]),
     st.floats(allow_nan=True, allow_infinity=True),
     st.integers(-(2**70), 2**70),
     st.text(max_size=5),
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(place=st.sampled_from(LEAVES), value=DAMAGE)
 def test_any_damage_to_one_field_is_an_error_or_a_report_and_never_a_crash(
     tmp_path_factory: pytest.TempPathFactory,
@@ -297,12 +301,12 @@ def test_any_damage_to_one_field_is_an_error_or_a_report_and_never_a_crash(
     file = save_lines(lines, tmp_path_factory.mktemp("damage") / "damaged.jsonl")
     found = read_or_error(file)
     if isinstance(found, str):
-        assert f"damaged.jsonl, line {number + 1}" in found or "is it a joulebench" in found
+        assert re.search(r"damaged\.jsonl, line \d+|is it a joulebench journal", found)
     else:
         assert unprintable(said_of(found)) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(number=st.integers(1, len(LINES) - 1), data=st.data())
 def test_lines_that_are_lost_moved_or_repeated_are_an_error_or_a_report(
     tmp_path_factory: pytest.TempPathFactory, number: int, data: st.DataObject
@@ -327,7 +331,7 @@ def test_of_a_journal_that_was_cut_off_what_was_finished_is_reported(
 
     said = said_of(read(torn))
 
-    assert "torn off after" in said or "cut off" in said
+    assert "torn off after" in said or "no journal holds a finished case" in said
 
 
 def broken_kinds(folder: Path) -> dict[str, Path]:
@@ -357,7 +361,7 @@ def test_a_journal_that_cannot_be_read_costs_no_other_its_report(
     assert bad.name in capsys.readouterr().err
     assert "pruned@density=0.1" in shown
     assert f"<code>{bad.name}</code>" in shown
-    assert shown.index("cannot be read") < shown.index("pruned@density=0.1")
+    assert shown.index("Left out") < shown.index("pruned@density=0.1")
     assert faults_of_file(out) == []
 
 

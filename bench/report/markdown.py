@@ -62,7 +62,7 @@ class Report:
         grid: What a kilowatt-hour emits, or None: then nothing is said of carbon.
         sweep_figure: Address of the figure of quality against size, or None.
         size_budget: Most bytes that a model may have, or None: then nothing is said of who fits.
-        unreadable: Names of files that were left out, each with the reason.
+        left_out: Names of files that were left out, each with the reason.
     """
 
     tables: tuple[Table, ...]
@@ -70,7 +70,7 @@ class Report:
     grid: GridFactor | None = None
     sweep_figure: str | None = None
     size_budget: int | None = None
-    unreadable: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def page(report: Report) -> str:

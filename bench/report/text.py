@@ -4,7 +4,6 @@ Rounding follows the rule of the Particle Data Group (PDG 2024, Introduction §5
 keeps two digits if they are 10 to 35, else one, and the value ends where its uncertainty ends.
 """
 
-import html
 import math
 import statistics
 from collections.abc import Iterable
@@ -231,8 +230,12 @@ def address(name: str) -> str:
 
 
 def code(text: object) -> str:
-    """Any value as ``<code>``, harmless as well."""
-    return f"<code>{html.escape(plain(text), quote=False).replace('|', '&#124;')}</code>"
+    """Any value as ``<code>``, harmless as well: Markdown is read in it too.
+
+    >>> code("[x](y)")
+    '<code>&#91;x&#93;(y)</code>'
+    """
+    return f"<code>{escape(text)}</code>"
 
 
 def superscript(number: int) -> str:

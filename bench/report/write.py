@@ -49,11 +49,13 @@ def write(
     found, unreadable = _readable(journals)
     for _, reason in unreadable:
         say(reason)
+    bare = [(each.path.name, "it holds no finished case") for each in found if not each.cases]
+    left_out = (*unreadable, *(bare if len(bare) < len(found) else ()))
     tables = compare(found)
     figure, swept = out.with_name(f"{out.stem}.svg"), out.with_name(f"{out.stem}-size.svg")
     drawings = {figure: svg(tables), swept: sweep_svg(tables)}
     names = {path: path.name if drawing else None for path, drawing in drawings.items()}
-    report = Report(tables, names[figure], grid, names[swept], size_budget, unreadable)
+    report = Report(tables, names[figure], grid, names[swept], size_budget, left_out)
     texts = {out: page(report), out.with_name(f"{out.stem}.csv"): csv(tables)}
     texts |= {path: drawing for path, drawing in drawings.items() if drawing}
     out.parent.mkdir(parents=True, exist_ok=True)
