@@ -23,7 +23,7 @@ UNKNOWN = "OWNER/NAME"
 """What the workflow says for a repository that nobody named: it then runs nowhere."""
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
-_REMOTE = re.compile(r"github\.com[:/]([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?")
+_REMOTE = re.compile(r"github\.com[:/]([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?\Z")
 _REQUIREMENT = re.compile(r"[A-Za-z0-9_.@:/+=~-]+(?: @ [A-Za-z0-9_.@:/+=~-]+)?")
 _CONFIGURATIONS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml",
                    "tox.ini", "setup.cfg")  # fmt: skip
@@ -124,8 +124,10 @@ def start(folder: Path, *, repository: str = "", torch: bool | None = None) -> W
     made = [path for path, text in texts.items() if _write(folder / path, text)]
     kept = [path for path in texts if path not in made]
     configuration = pytest_configuration(folder)
-    options = _options(configuration) if configuration else {}
-    parallel = bool(re.search(r"(^|\s)(-n|--numprocesses)", str(options.get("addopts", ""))))
+    options = (_options(configuration) if configuration else None) or {}
+    given = options.get("addopts", "")
+    words = " ".join(map(str, given)) if isinstance(given, list) else str(given)
+    parallel = bool(re.search(r"(^|\s)(-n|--numprocesses)", words))
     where = configuration.relative_to(folder) if configuration else None
     return Written(tuple(made), tuple(kept), where, parallel, names.repository)
 
@@ -173,7 +175,7 @@ def _remote(folder: Path) -> str:
         return ""
     url = configuration.get('remote "origin"', "url", fallback="")
     found = _REMOTE.search(url)
-    return found[1] if found and found.end() == len(url) else ""
+    return found[1] if found else ""
 
 
 def requirement() -> str:

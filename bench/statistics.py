@@ -226,8 +226,10 @@ def ratio_of(log: float, half: float, n: int) -> Interval:
     >>> ratio_of(0.0, 1000.0, 2).high < 1e150
     True
     """
-    ends = (max(-_FARTHEST, min(_FARTHEST, end)) for end in (log, log - half, log + half))
-    return Interval(*map(math.exp, ends), n)
+    value, low, high = (
+        math.exp(max(-_FARTHEST, min(_FARTHEST, end))) for end in (log, log - half, log + half)
+    )
+    return Interval(value, low, high, n)
 
 
 def ratio_interval(

@@ -47,7 +47,8 @@ class Log:
 
     def number(self) -> Number:
         half = half_of(self.parts)
-        return Number(*(math.exp(self.value + d) for d in (0.0, -half, half)), self.n)
+        low, high = math.exp(self.value - half), math.exp(self.value + half)
+        return Number(math.exp(self.value), low, high, self.n)
 
 
 @dataclass
@@ -161,8 +162,10 @@ def seconds(window: Line) -> float:
 def joules(window: Line, channels: Sequence[Line]) -> float | None:
     """The sum over channels; None if one of them has none."""
     known = {energy["channel"]: energy["joules"] for energy in window["energy"]}
-    found = [known.get(channel["id"]) for channel in channels]
-    return None if None in found or not found else math.fsum(found)
+    ids = [channel["id"] for channel in channels]
+    if not ids or any(known.get(each) is None for each in ids):
+        return None
+    return math.fsum(known[each] for each in ids)
 
 
 def admitted(channel: Line) -> float:

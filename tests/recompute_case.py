@@ -176,7 +176,8 @@ class Case:
             known = window["latency_s"]
             return float(known["p50"] if known else seconds(window) / max(window["calls"], 1))
 
-        found = self._log([(typical(one), typical(other)) for one, other in self.pairs])
+        values = [(typical(one), typical(other)) for one, other in self.pairs]
+        found = self._log(values) if all(min(value) > 0 for value in values) else None
         return found and found[0]
 
     def energy_log(self) -> Log | None:

@@ -92,8 +92,8 @@ def scaled(found: Number | None, header: str) -> Number | None:
     prefix = re.search(r", (k|m|µ|n|)(?:J|W|s)\b", header)
     assert prefix, header
     factor = PREFIX[prefix[1]]
-    ends = (None if end is None else end / factor for end in (found.low, found.high))
-    return Number(found.value / factor, *ends, found.n)
+    low, high = (None if end is None else end / factor for end in (found.low, found.high))
+    return Number(found.value / factor, low, high, found.n)
 
 
 def half(found: Number) -> float:

@@ -289,7 +289,7 @@ DAMAGE = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(place=st.sampled_from(LEAVES), value=DAMAGE)
 def test_any_damage_to_one_field_is_an_error_or_a_report_and_never_a_crash(
     tmp_path_factory: pytest.TempPathFactory,
@@ -306,7 +306,7 @@ def test_any_damage_to_one_field_is_an_error_or_a_report_and_never_a_crash(
         assert unprintable(said_of(found)) == []
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(number=st.integers(1, len(LINES) - 1), data=st.data())
 def test_lines_that_are_lost_moved_or_repeated_are_an_error_or_a_report(
     tmp_path_factory: pytest.TempPathFactory, number: int, data: st.DataObject

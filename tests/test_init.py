@@ -1,5 +1,7 @@
 """`joulebench init`: a suite that runs at once, a workflow, and nothing written over."""
 
+import importlib.metadata
+import importlib.util
 import subprocess
 from pathlib import Path
 
@@ -185,7 +187,7 @@ class Distribution:
 def test_what_came_from_git_is_installed_from_the_same_commit(
     origin: str | None, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starter.importlib.metadata, "distribution", lambda _: Distribution(origin))
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda _: Distribution(origin))
 
     assert starter.requirement() == found
 
@@ -194,9 +196,9 @@ def test_an_uninstalled_joulebench_is_named_without_a_version(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def missing(name: str) -> None:
-        raise starter.importlib.metadata.PackageNotFoundError(name)
+        raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(starter.importlib.metadata, "distribution", missing)
+    monkeypatch.setattr(importlib.metadata, "distribution", missing)
 
     assert starter.requirement() == "joulebench"
 
@@ -204,7 +206,7 @@ def test_an_uninstalled_joulebench_is_named_without_a_version(
 def test_without_torch_the_suite_measures_plain_functions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starter.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 
     start(tmp_path)
 

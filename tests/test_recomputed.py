@@ -26,7 +26,7 @@ VERDICTS = {"energy_verdict": True, "time_verdict": False}
 
 def test_the_recomputation_shares_no_code_with_the_report() -> None:
     for module in (recompute, recompute_case, recompute_table):
-        tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
         nodes = list(ast.walk(tree))
         names = {a.name for node in nodes if isinstance(node, ast.Import) for a in node.names}
         names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}

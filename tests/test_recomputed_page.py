@@ -3,7 +3,7 @@
 import html
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -54,7 +54,7 @@ def _with_half(shown: str, found: Number, *, share: bool, digits: int) -> bool:
 
 
 def disk(shown: str, case: Case) -> bool:
-    found = case.record["size_bytes"]["disk"]
+    found: int | None = case.record["size_bytes"]["disk"]
     if found is None:
         return absent(shown)
     value, _, unit = shown.partition(" ")
@@ -121,9 +121,9 @@ def fits(header: str, shown: str, table: Table, case: Case) -> bool:
     """Whether a cell says what the journal says; a column that is not known here is a fault."""
     cell, energy = shown.replace("*", ""), header.startswith("energy")
     record = case.record
-    by_header = {
+    by_header: dict[str, Callable[[], bool]] = {
         r"variant": lambda: True,  # by it the case was found
-        r"runtime": lambda: cell == record["runtime"],
+        r"runtime": lambda: cell == str(record["runtime"]),
         r"runs in": lambda: True,  # names, and counts of operators
         r"quality.*": lambda: quality(cell, case, header),
         r"batch": lambda: cell == str(record["batch"]),

@@ -131,8 +131,8 @@ def _dearer(
         title = title_of(case)
         arguments = ("create", "--title", title, "--label", LABEL, "--body-file", "-")
         return Step(("issue", *arguments), body, f"open: {title}")
-    arguments = ("edit", str(issue.number), "--body-file", "-")
-    return Step(("issue", *arguments), body, f"update: #{issue.number}")
+    edit = ("issue", "edit", str(issue.number), "--body-file", "-")
+    return Step(edit, body, f"update: #{issue.number}")
 
 
 def _good(issue: Issue, night: str) -> Step:

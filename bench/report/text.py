@@ -113,8 +113,12 @@ def quantity(value: Quantity, scale: Prefix) -> str:
 
 
 def interval(value: Interval) -> str:
-    """A mean with its 95 % interval, as ``value ± half``."""
-    return plus_minus(value.value, (value.high - value.low) / 2)
+    """A mean with its 95 % interval, as ``value ± half``; ± is the longer side, as one may be cut.
+
+    >>> interval(Interval(2.0, 0.0, 5.0, 6))
+    '2.0 ± 3.0'
+    """
+    return plus_minus(value.value, max(value.high - value.value, value.value - value.low))
 
 
 def estimate(value: Quantity, scale: Prefix, unit: str = "") -> str:
