@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.journal_line import parse, short
 from bench.meter import Channel, Reading, Status, Unusable
 from bench.quantities import Kind
-from bench.soundness import fault_of, parse, short
+from bench.soundness import fault_of
 from bench.window import ChannelEnergy
 
 SCHEMA = 1

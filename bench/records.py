@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from bench.journal_line import short
 from bench.meter import Channel
 from bench.record import (
     NAMES,
@@ -34,7 +35,6 @@ from bench.record import (
     from_json,
     to_json,
 )
-from bench.soundness import short
 
 ROOM_BYTES = 16 * 2**20
 """Least space on the disk with which a session begins: hundreds of cases with all their windows."""

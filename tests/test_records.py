@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.instruments import Instruments
+from bench.journal_line import short
 from bench.meter import Channel, Status, Unusable
 from bench.quantities import Kind
 from bench.record import (
@@ -31,7 +32,6 @@ from bench.record import (
 from bench.records import JournalWriter, frame, journals, read
 from bench.run import Settings, new_run
 from bench.schedule import PROFILES
-from bench.soundness import short
 from bench.window import ChannelEnergy
 
 SCHEMA = json.loads((files("bench") / "schema/journal-1.json").read_text())
