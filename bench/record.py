@@ -5,7 +5,6 @@ SI units throughout; the schema is `bench/schema/journal-1.json`, after shared/d
 
 import dataclasses
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -225,11 +224,7 @@ def from_json(line: str) -> Record:
 
 
 def _record(name: str, fields: dict[str, Any]) -> Record:
-    """The record that sound fields make.
-
-    Raises:
-        JournalError: Two of them contradict each other.
-    """
+    """The record that sound fields make."""
     if name == "run":
         del fields["schema"]
         fields["channels"] = tuple(_channel(c) for c in fields["channels"])
@@ -244,40 +239,7 @@ def _record(name: str, fields: dict[str, Any]) -> Record:
         fields["flags"] = tuple(fields["flags"])
         fields["readings"] = tuple(_reading(*r) for r in fields.get("readings", ()))
     record: Record = TYPES[name](**fields)
-    if (contradiction := _contradiction(record)) is not None:
-        raise JournalError(f"{contradiction}; {_RESTORE}")
     return record
-
-
-def _contradiction(record: Record) -> str | None:
-    """What fields of one record say against each other, which no schema can tell; None if sound."""
-    if isinstance(record, Run):
-        ids = [channel.id for channel in record.channels]
-        turned = [channel.id for channel in record.channels if channel.range[0] > channel.range[1]]
-        if turned:
-            return f"found the range of {short(turned[0])} turned round, wanted low, high"
-        return _twice(ids)
-    if not isinstance(record, Window):
-        return None
-    idle = record.role == "idle"
-    if record.t1_ns <= record.t0_ns or not (idle or record.samples > 0):
-        return "found a window without length or without samples, wanted both"
-    for energy in record.energy:
-        if energy.joules is not None and not _is_inside(energy):
-            ends = f"{energy.low:g} to {energy.high:g}"
-            return f"found {energy.joules:g} J of {short(energy.channel)}, wanted {ends}"
-    return _twice([energy.channel for energy in record.energy])
-
-
-def _is_inside(energy: ChannelEnergy) -> bool:
-    """Whether the joules lie in their own interval."""
-    low, high, joules = energy.low, energy.high, energy.joules
-    return low is not None and high is not None and joules is not None and low <= joules <= high
-
-
-def _twice(channels: list[str]) -> str | None:
-    id_, count = Counter(channels).most_common(1)[0] if channels else ("", 0)
-    return f"found the channel {short(id_)} {count} times, wanted it once" if count > 1 else None
 
 
 def _require_schema(found: object) -> None:

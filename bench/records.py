@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bench.journal_line import short
+from bench.contradictions import require_sound
 from bench.meter import Channel
 from bench.record import (
     NAMES,
@@ -227,8 +227,7 @@ def _records(path: Path, text: str, torn: int) -> Iterator[Record]:
             record = from_json(line)
             if isinstance(record, Run):
                 channels = _first_of(record, number)
-            elif isinstance(record, Window):
-                _require_alike(record, channels)
+            require_sound(record, channels)
             yield record
         except JournalError as error:
             raise JournalError(f"{path}, line {number}: {error}") from error
@@ -246,18 +245,6 @@ def _first_of(run: Run, line: int) -> dict[str, Channel]:
     if line > 1:
         raise JournalError("found a second run record, wanted one run a file; split the file here")
     return {channel.id: channel for channel in run.channels}
-
-
-def _require_alike(window: Window, channels: Mapping[str, Channel]) -> None:
-    """Refuses an energy that says another kind or boundary than its channel: kinds never mix."""
-    for energy in window.energy:
-        channel = channels.get(energy.channel)
-        if channel and (energy.kind, energy.boundary) != (channel.kind, channel.boundary):
-            raise JournalError(
-                f"found {energy.kind} energy of {short(energy.boundary)}, wanted {channel.kind} of"
-                f" {short(channel.boundary)}, as the run says of {short(channel.id)};"
-                " restore the file from git"
-            )
 
 
 def _assemble(path: Path, records: list[Record]) -> Journal:

@@ -1,4 +1,4 @@
-"""Damage to a journal: refused with file, line, field and what was wanted, or reported; no crash."""
+"""Damage to a journal: refused with file, line and what was wanted, or reported; no crash."""
 
 import json
 import re

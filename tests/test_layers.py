@@ -31,6 +31,7 @@ FLOORS = {
     "cover": 1,
     "statistics": 1,
     "soundness": 1,
+    "contradictions": 1,
     "journal_line": 1,
     "replicates": 1,
     "record": 1,
