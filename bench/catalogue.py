@@ -26,9 +26,28 @@ SHIPPED = Sources()
 """Random weights, and no data but what ships."""
 
 
-@functools.cache
+_workloads: dict[tuple[str, int, Sources], Workload] = {}
+"""Those that were made: all that were trained, and of the whole models the last."""
+
+
 def make_workload(name: str, seed: int, sources: Sources = SHIPPED) -> Workload:
     """The workload *name*, loaded or trained once in a process.
+
+    Of whole models only the last is kept: all of them together fill a machine's memory.
+    Arguments and errors are those of `load_workload`.
+    """
+    key = (name, seed, sources)
+    if key not in _workloads:
+        made = load_workload(name, seed, sources)
+        if not made.seeded:
+            for other in [other for other, kept in _workloads.items() if not kept.seeded]:
+                del _workloads[other]
+        _workloads[key] = made
+    return _workloads[key]
+
+
+def load_workload(name: str, seed: int, sources: Sources = SHIPPED) -> Workload:
+    """The workload *name*, loaded or trained anew.
 
     Args:
         name: Such as ``digits-mlp``; what follows a colon says which of a family, as in

@@ -73,7 +73,14 @@ class Joules:
     def _made(self, technique: str, workload: str, level: Mapping[str, object]) -> Variant:
         with costed(self.session.trainings.measure if self.session else None) as used:
             made = make_variant(technique, workload, seed=self.seed, sources=self.sources, **level)
+        if not made.workload.seeded:  # a whole model: those of others would fill the memory
+            self._forget_others(made.workload.name)
         return replace(made, training=tuple(used.values()))
+
+    def _forget_others(self, workload: str) -> None:
+        for key, kept in list(self.variants.items()):
+            if not kept.workload.seeded and kept.workload.name != workload:
+                del self.variants[key]
 
     @contextlib.contextmanager
     def refusals_noted(self, case: str) -> Iterator[None]:

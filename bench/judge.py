@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -41,7 +42,7 @@ class Judge:
     seed: int = 0
     seeds: int = 1
     workers: SeedWorkers = field(default_factory=SeedWorkers)
-    _judged: list[tuple[Variant, Quality]] = field(default_factory=list)
+    _judged: list[tuple[Callable[[], object], str, Quality]] = field(default_factory=list)
 
     def __call__(
         self, variant: Variant, progress: Callable[[str], None] = lambda _: None
@@ -49,8 +50,8 @@ class Judge:
         """A variant's quality; None if its workload has nothing to judge it by."""
         if variant.workload.quality is None:
             return None
-        for known, quality in self._judged:
-            if known.model is variant.model and known.workload.name == variant.workload.name:
+        for model, workload, quality in self._judged:
+            if model() is variant.model and workload == variant.workload.name:
                 return quality
         try:
             quality = variant.workload.quality(variant.model)
@@ -60,7 +61,7 @@ class Judge:
             seeds = range(self.seed, self.seed + self.seeds)
             progress(f"{variant.workload.name}/{variant.label}  quality of {len(seeds)} seeds")
             quality = mean([quality, *self._others(variant, variant.again, seeds[1:])], seeds)
-        self._judged.append((variant, quality))
+        self._judged.append((_reference(variant.model), variant.workload.name, quality))
         return quality
 
     def _others(
@@ -78,6 +79,14 @@ class Judge:
     def close(self) -> None:
         """Ends the processes that made variants of other seeds."""
         self.workers.close()
+
+
+def _reference(model: object) -> Callable[[], object]:
+    """Gives a model for as long as somebody else keeps it: compiled ones fill the memory."""
+    try:
+        return weakref.ref(model)
+    except TypeError:  # it cannot be referred to weakly
+        return lambda: model
 
 
 def mean(qualities: Sequence[Quality], seeds: Sequence[int]) -> Quality:

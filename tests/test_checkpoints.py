@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from whole_nets import HUGGING, NETS, OWN, load, logits, module, same_weights
 
-from bench.catalogue import make_workload
+from bench.catalogue import load_workload
 from bench.refusal import Refusal
 from bench.workload import Sources, Workload
 from bench.workloads import _checkpoint, _whole
@@ -61,7 +61,7 @@ def test_checkpoint_of_other_classes_and_of_half_floats_is_taken(tmp_path: Path)
     net = AlexNet((16,) * 5, 32, classes=7, side=1)
     half = {name: each.half() for name, each in net.state_dict().items()}
     save_file(half, tmp_path / "seven.safetensors")
-    mine = make_workload("alexnet:smallest", 0, Sources(str(tmp_path / "seven.safetensors")))
+    mine = load_workload("alexnet:smallest", 0, Sources(str(tmp_path / "seven.safetensors")))
     assert logits(mine).shape == (3, 7)
     assert {each.dtype for each in module(mine).parameters()} == {torch.float32}
 
@@ -122,7 +122,7 @@ def test_damaged_weights_are_refused_with_what_is_wrong(
     save_file(state, path)
     path.write_bytes(damaged(kind, path.read_bytes(), state))
     with pytest.raises(Refusal, match=says) as refused:
-        make_workload("alexnet:smallest", 0, Sources(str(path)))
+        load_workload("alexnet:smallest", 0, Sources(str(path)))
     assert str(path) in refused.value.why
     assert "--joules-weights=random" in refused.value.fix
 
@@ -149,7 +149,7 @@ def test_pickled_weights_are_refused_unopened(name: str, asked: str, tmp_path: P
     (tmp_path / name).write_bytes(pickle.dumps(Trap()))
     path = tmp_path / name if asked == "file" else tmp_path
     with pytest.raises(Refusal, match=f"found {name}, wanted .safetensors; a pickle") as refused:
-        make_workload("vgg16:smallest", 0, Sources(str(path)))
+        load_workload("vgg16:smallest", 0, Sources(str(path)))
     assert "save_file" in refused.value.fix
 
 
@@ -165,7 +165,7 @@ def test_hub_is_refused_where_no_safetensors_are_known(name: str) -> None:
     if name not in OWN:
         pytest.importorskip("transformers")
     with pytest.raises(Refusal, match="no checkpoint on the hub") as refused:
-        make_workload(name, 0, Sources("hub"))
+        load_workload(name, 0, Sources("hub"))
     assert "--joules-weights=FILE" in refused.value.fix
 
 
@@ -222,4 +222,4 @@ def test_missing_transformers_is_a_refusal_with_the_command_that_installs_it(
         lambda library: None if library == "transformers" else find(library),
     )
     with pytest.raises(Refusal, match=r"transformers is not installed; pip install 'joulebench\["):
-        make_workload.__wrapped__(f"{name}:smallest", 0)
+        load_workload(f"{name}:smallest", 0)

@@ -195,3 +195,20 @@ def test_one_variant_is_judged_once_in_a_session(project: pytest.Pytester) -> No
     outcome = project.runpytest_inprocess("--benchmark", "-p", "no:cacheprovider")
     outcome.assert_outcomes(failed=2)
     outcome.stdout.fnmatch_lines(["*mine/shrunk@to=small/judged/cpu/b1 was already judged*"])
+
+
+def test_what_was_judged_is_not_kept_in_memory() -> None:
+    import gc
+    import weakref
+
+    class Model:
+        def __call__(self, value: object) -> object:
+            return value
+
+    model = Model()
+    seen = weakref.ref(model)
+    workload = Workload("w", Model(), lambda _: 0, lambda _: Quality("m", 1.0, 1))
+    Judge()(Variant(workload, "t", (), model))
+    del model
+    gc.collect()
+    assert seen() is None

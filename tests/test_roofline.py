@@ -39,9 +39,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(roofline, "DRAM_BYTES", 2**16)
     monkeypatch.setattr(roofline, "PART_BYTES", 2**14)
     monkeypatch.setattr(roofline, "last_level_cache", lambda: None)
-    catalogue.make_workload.cache_clear()
+    catalogue._workloads.clear()
     yield
-    catalogue.make_workload.cache_clear()
+    catalogue._workloads.clear()
 
 
 def test_a_copy_within_the_cache_moves_twice_its_buffer_and_multiplies_nothing() -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from whole_nets import NETS, load, logits, module, same_weights
 
 from bench import memory
-from bench.catalogue import make_variant, make_workload
+from bench.catalogue import load_workload, make_variant, make_workload
 from bench.refusal import Refusal
 from bench.workloads import _pictures, _vision, _whole
 from bench.workloads._pictures import Pictures, crops
@@ -40,7 +40,7 @@ def test_smallest_form_runs_any_batch_and_says_what_it_is(name: str) -> None:
 def test_random_weights_are_those_of_their_seed(name: str) -> None:
     state = torch.get_rng_state()
     one = load(f"{name}:smallest")
-    again = make_workload.__wrapped__(f"{name}:smallest", 0)
+    again = load_workload(f"{name}:smallest", 0)
     other = load(f"{name}:smallest", 1)
     assert same_weights(module(one), module(again))
     assert not same_weights(module(one), module(other))
@@ -120,7 +120,7 @@ def shape_of(name: str) -> nn.Module:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_whole, "require_room", caught)
         with pytest.raises(Found):
-            make_workload.__wrapped__(name, 0)
+            load_workload(name, 0)
     return made[0]
 
 
@@ -164,7 +164,7 @@ def test_model_without_room_is_refused_before_it_is_made(
     monkeypatch.setattr(memory, "available_bytes", meminfo(tmp_path / "meminfo", needed // 1024))
     monkeypatch.setattr(torch.random, "fork_rng", lambda **_: pytest.fail("it was made"))
     with pytest.raises(Refusal, match=r"vgg16 needs about 2.1 GiB, 2.1 GiB are left; close other"):
-        make_workload.__wrapped__("vgg16", 0)
+        load_workload("vgg16", 0)
 
 
 def test_model_that_fits_or_whose_room_is_unknown_is_made(
@@ -316,3 +316,14 @@ def test_suite_of_models_can_make_every_technique_of_them() -> None:
 def test_version_tells_facts_apart() -> None:
     assert _whole.version("a", 1) == _whole.version("a", 1) != _whole.version("a", 2)
     assert len(_whole.version("a")) == 12
+
+
+def test_of_whole_models_only_the_last_is_kept() -> None:
+    from bench import catalogue
+
+    first = catalogue.make_workload("resnet18:smallest", 0)
+    assert catalogue.make_workload("resnet18:smallest", 0) is first
+    catalogue.make_workload("mobilenet-v2:smallest", 0)
+    assert [key[0] for key, kept in catalogue._workloads.items() if not kept.seeded] == [
+        "mobilenet-v2:smallest"
+    ]
