@@ -1,10 +1,12 @@
 """Journals of strangers: a clear error or a visible mark, nothing is run, nothing else is lost."""
 
 import importlib.util
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from foreign import (
@@ -19,15 +21,22 @@ from foreign import (
     with_texts,
 )
 from foreign_edits import LINES, read_or_error, run, said_of, window
-from harmless import faults_of_file, unprintable
+from harmless import faults_of_file, of_csv, unprintable
 
 from bench.cli import main
 from bench.compare import compare
+from bench.discover import plugins
+from bench.export_format import FileFormat
 from bench.records import read
 from bench.report.markdown import Report, page
 from bench.report.terminal import lines as terminal_lines
 from bench.report.write import csv, write
 
+FORMATS: dict[str, FileFormat] = {
+    name: plugin.target
+    for name, plugin in plugins("bench.exports", "export")[0].items()
+    if isinstance(plugin.target, FileFormat)
+}
 KEEP_ENERGY = {"id", "channel", "boundary", "domain", "device", "device_id", "runtime"}
 """Fields by which a channel is known: with others in them there is no energy to show."""
 
@@ -57,6 +66,24 @@ def test_what_a_hostile_text_holds_stays_text_in_every_file(
     for line in terminal_lines(compare([read(path)])):
         assert unprintable(line) == []
         assert len(line) <= 100
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_export_of_hostile_texts_is_what_its_reader_takes(name: str, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet") if name == "parquet" else None
+    lines = with_texts(LINES, lambda text: f"{text}{HOSTILE}", KEEP_ENERGY)
+    tables = compare([read(save_lines(lines, tmp_path / "hostile.jsonl"))])
+
+    for content in FORMATS[name].render(tables).files.values():
+        if parquet:
+            assert isinstance(content, bytes)
+            assert parquet.read_table(io.BytesIO(content)).num_rows > 0
+        elif "csv" in name:
+            assert of_csv(content) == []
+        elif "junit" in name:
+            assert ET.fromstring(content).tag
+        else:
+            assert json.loads(content, parse_constant=pytest.fail)
 
 
 @pytest.mark.parametrize("where", sorted(free_texts()), ids="/".join)

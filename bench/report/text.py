@@ -19,6 +19,7 @@ _PREFIXES = ((1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 _TWO_DIGITS_UP_TO = 3.55  # leading digits of an uncertainty that keeps two of them (PDG)
 _NO_SPREAD = 1e-9  # relative: below it an interval is a rounding error, not a finding
 _MOST_DIGITS = 1e15  # a larger number is no one's: it is shown as a power of ten, not in digits
+_FORMULAS = ("=", "+", "-", "@")  # how a formula begins in a spreadsheet
 _WILD = 1e6  # an interval that goes from less than 1/_WILD to more than _WILD says nothing
 _ENTITIES = {ord(c): f"&#{ord(c)};" for c in "|`*[]~\\#$!"} | {
     ord("&"): "&amp;",
@@ -231,6 +232,18 @@ def escape(text: object) -> str:
 def address(name: str) -> str:
     """A file beside the page as the address of a link or image."""
     return escape(name).replace(" ", "%20").replace("(", "%28").replace(")", "%29")
+
+
+def cell(value: object) -> object:
+    """A value for a sheet: a text is one printable line, and no formula that a program would run.
+
+    >>> cell("=1+1"), cell(-1.0)
+    ("'=1+1", -1.0)
+    """
+    if not isinstance(value, str):
+        return value
+    line = plain(value)
+    return f"'{line}" if line.startswith(_FORMULAS) else line
 
 
 def code(text: object) -> str:

@@ -10,11 +10,11 @@ from bench.compare import Row, Table, compare
 from bench.quantities import Absent, Quantity
 from bench.record import JournalError
 from bench.records import Journal, read
+from bench.report import text
 from bench.report.best_runtime import beside_best, crosses, family
 from bench.report.figures import svg
 from bench.report.markdown import GridFactor, Report, page
 from bench.report.sweep_figure import svg as sweep_svg
-from bench.report.text import plain
 from bench.statistics import Interval
 
 
@@ -106,23 +106,12 @@ def csv(tables: Sequence[Table]) -> str:
     import pandas as pd
 
     records = [
-        {name: _cell(value) for name, value in {**_case(table, row), **each}.items()}
+        {name: text.cell(value) for name, value in {**_case(table, row), **each}.items()}
         for table in tables
         for row in table.rows
         for each in _quantities(row, table.rows)
     ]
     return str(pd.DataFrame(records).to_csv(index=False, lineterminator="\n"))
-
-
-_FORMULAS = ("=", "+", "-", "@")
-
-
-def _cell(value: object) -> object:
-    """A value as a cell: texts are one printable line, and no formula."""
-    if not isinstance(value, str):
-        return value
-    line = plain(value)
-    return f"'{line}" if line.startswith(_FORMULAS) else line
 
 
 def _case(table: Table, row: Row) -> dict[str, Any]:
