@@ -1,6 +1,7 @@
 """The nightly workflow: what may start it, what it may do, and that every command in it exists."""
 
 import argparse
+import os
 import re
 import shlex
 import subprocess
@@ -106,7 +107,8 @@ def test_every_command_of_ours_in_it_has_the_options_that_it_is_given(
     for words in commands():
         if words[0] not in known_verbs():
             pytest.skip(f"there is no verb {words[0]} yet")
-        assert _parser().parse_args(words)
+        options = _parser().parse_args(words)
+        assert getattr(options, "arguments", ["suites"]) == ["suites"]  # the rest goes to pytest
 
 
 def refuse(_: object, status: int = 0, message: str | None = None) -> None:
@@ -244,3 +246,21 @@ def test_a_night_without_a_new_commit_or_an_older_one_compares_nothing(
     assert done.returncode == 0
     assert "nothing to compare" in (repository / "night/gate.md").read_text()
     assert not (repository / "called").exists()
+
+
+def test_the_journals_of_this_night_are_collected_and_older_ones_are_not(tmp_path: Path) -> None:
+    (tmp_path / "results/gate").mkdir(parents=True)
+    (tmp_path / "results/old.jsonl").touch()
+    os.utime(tmp_path / "results/old.jsonl", (1, 1))
+    started = tmp_path / "started"
+    started.touch()
+    os.utime(started, (2, 2))
+    (tmp_path / "results/gate/new.jsonl").touch()
+
+    done = run_script(
+        "gate: Collect the journals of this night", tmp_path, RUNNER_TEMP=str(tmp_path)
+    )
+
+    assert done.returncode == 0
+    found = [str(path.relative_to(tmp_path)) for path in (tmp_path / "night").rglob("*.jsonl")]
+    assert found == ["night/results/gate/new.jsonl"]

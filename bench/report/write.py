@@ -60,7 +60,7 @@ def write(
     texts |= {path: drawing for path, drawing in drawings.items() if drawing}
     out.parent.mkdir(parents=True, exist_ok=True)
     for path, content in texts.items():
-        _replace(path, content)
+        replace_file(path, content)
     return tuple(texts)
 
 
@@ -83,7 +83,7 @@ def _readable(paths: Sequence[Path]) -> tuple[list[Journal], tuple[tuple[str, st
     return found, tuple(unreadable)
 
 
-def _replace(path: Path, content: str) -> None:
+def replace_file(path: Path, content: str) -> None:
     """Puts *content* at *path* in one step: a reader sees the old file or the new one."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
