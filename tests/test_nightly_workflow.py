@@ -233,7 +233,7 @@ def test_a_regression_fails_the_night_and_its_answer_is_kept(repository: Path) -
     assert (
         (repository / "called")
         .read_text()
-        .startswith(f"gate --against {head(repository, 'HEAD~1')} --json night/gate.json")
+        .startswith(f"gate suites --against {head(repository, 'HEAD~1')} --require measured")
     )
 
 
