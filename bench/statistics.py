@@ -172,17 +172,21 @@ _TRIM = 0.2
 _TRIM_FROM = 10  # below it, trimming loses more than the outliers that it removes
 
 
-def center(values: Sequence[float]) -> tuple[float, float, int]:
+def center(values: Sequence[float], *, trim_from: int = _TRIM_FROM) -> tuple[float, float, int]:
     """Where independent values lie, with standard uncertainty and degrees of freedom.
 
     From ten values on it is the 20 % trimmed mean with its winsorised spread (Yuen 1974): one
     disturbed pair among them decides nothing. Below, it is the mean.
 
+    Args:
+        values: At least two.
+        trim_from: Trims from so many values on; of fewer than five none can be spared.
+
     >>> center([1.0, 3.0])
     (2.0, 1.0, 1)
     """
     n = len(values)
-    if n < _TRIM_FROM:
+    if n < trim_from:
         return math.fsum(values) / n, standard_deviation(values) / math.sqrt(n), n - 1
     cut = int(_TRIM * n)
     ordered = sorted(values)
