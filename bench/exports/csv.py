@@ -15,7 +15,7 @@ def _render(tables: Sequence[Table]) -> Rendered:
     if not any(table.rows for table in tables):
         return Rendered({})
     found = windows(tables)
-    texts = found.select_dtypes("string").columns
+    texts: list[str] = list(found.select_dtypes("string").columns)
     found[texts] = found[texts].map(cell, na_action="ignore")
     return Rendered({"": str(found.to_csv(index=False, lineterminator="\n"))})
 
