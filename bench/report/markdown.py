@@ -64,6 +64,7 @@ class Report:
         sweep_figure: Address of the figure of quality against size, or None.
         size_budget: Most bytes that a model may have, or None: then nothing is said of who fits.
         since: Journals of an earlier run that the changes are told against; empty if none is named.
+        left_out: Names of files that were left out, each with the reason.
     """
 
     tables: tuple[Table, ...]
@@ -72,6 +73,7 @@ class Report:
     sweep_figure: str | None = None
     size_budget: int | None = None
     since: tuple[Journal, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from typing import Any
 
 from bench.compare import Row, Table, compare
 from bench.quantities import Absent, Quantity
-from bench.records import read
-from bench.report import html, latex
+from bench.record import JournalError
+from bench.records import Journal, read
+from bench.report import html, latex, text
 from bench.report.best_runtime import beside_best, crosses, family
 from bench.report.figures import svg
 from bench.report.markdown import GridFactor, Report, page
@@ -25,6 +26,7 @@ def write(
     grid: GridFactor | None = None,
     size_budget: int | None = None,
     since: Sequence[Path] = (),
+    say: Callable[[str], object] = lambda _: None,
 ) -> tuple[Path, ...]:
     """Writes the report of some journals: the same journals give the same bytes.
 
@@ -36,6 +38,7 @@ def write(
         grid: What a kilowatt-hour emits; without it nothing is said of carbon.
         size_budget: Most bytes that a model may have; without it nothing is said of who fits.
         since: Journals of an earlier run, which the changes are told against.
+        say: Is told of each journal that cannot be read where others can; the page names it too.
 
     Returns:
         The files that were written, the page first.
@@ -43,18 +46,23 @@ def write(
     Raises:
         ValueError: No journal was given, nothing is written as such a file, or a library that
             writes it is missing.
-        JournalError: A journal cannot be read.
+        JournalError: No journal can be read.
     """
     if not journals:
         raise ValueError(
             "found no journal to report on; give at least one, such as results/*.jsonl"
         )
     form = require_form(out)
+    found, unreadable = _readable(journals)
+    for _, reason in unreadable:
+        say(reason)
+    bare = [(each.path.name, "it holds no finished case") for each in found if not each.cases]
     report = Report(
-        compare([read(path) for path in journals]),
+        compare(found),
         grid=grid,
         size_budget=size_budget,
         since=tuple(read(path) for path in since),
+        left_out=(*unreadable, *(bare if len(bare) < len(found) else ())),
     )
     texts = form(report, out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +107,25 @@ _FORMS: dict[str, Form] = {
 """What is written, by the suffix of the file's name."""
 
 
+def _readable(paths: Sequence[Path]) -> tuple[list[Journal], tuple[tuple[str, str], ...]]:
+    """The journals that can be read; names of the others' files, each with the reason.
+
+    Raises:
+        JournalError: None can be read; it is what the first one says.
+    """
+    found, unreadable = [], []
+    first: JournalError | None = None
+    for path in paths:
+        try:
+            found.append(read(path))
+        except JournalError as error:
+            first = first or error
+            unreadable.append((path.name, str(error).replace(str(path), path.name)))
+    if first and not found:
+        raise first
+    return found, tuple(unreadable)
+
+
 def replace_file(path: Path, content: str) -> None:
     """Puts *content* at *path* in one step: a reader sees the old file or the new one."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -116,12 +143,13 @@ def replace_file(path: Path, content: str) -> None:
 def csv(tables: Sequence[Table]) -> str:
     """The main tables in long form, SI units: one line for each case and quantity.
 
-    A quantity that is absent has its reason instead of a value.
+    A quantity that is absent has its reason instead of a value. No text is a formula to a
+    spreadsheet: what would be one begins with an apostrophe.
     """
     import pandas as pd
 
     records = [
-        {**_case(table, row), **each}
+        {name: text.cell(value) for name, value in {**_case(table, row), **each}.items()}
         for table in tables
         for row in table.rows
         for each in _quantities(row, table.rows)

@@ -2,9 +2,11 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.exit_codes import EXIT_USAGE
 from bench.record import JournalError
 
 if TYPE_CHECKING:
@@ -75,7 +77,18 @@ def _report(options: argparse.Namespace) -> int:
 
         grid = GridFactor(*grid_factor(options.country))
     budget = parse_bytes(options.size_budget) if options.size_budget else None
+    left_out: dict[str, None] = {}
     for each in out:
-        for path in write(paths, each, grid=grid, size_budget=budget, since=options.since):
+        written = write(
+            paths,
+            each,
+            grid=grid,
+            size_budget=budget,
+            since=options.since,
+            say=lambda reason: left_out.update({reason: None}),
+        )
+        for path in written:
             print(f"wrote {os.path.relpath(path)}")
-    return 0
+    for reason in left_out:
+        print(f"joulebench: left out: {reason}", file=sys.stderr)
+    return EXIT_USAGE if left_out else 0
