@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-import nights
+import alert_nights
 from journals import MACHINE, a_run
 
 from bench.gate.alert import page
@@ -54,7 +54,7 @@ def the_page() -> str:
     ]
     head = a_run(packages={"torch": "2.9.0", "onnxruntime": "1.24.1"}, machine=MACHINE)
     base = a_run(packages={"torch": "2.9.0", "onnxruntime": "1.24.0"}, machine=MACHINE)
-    known: dict[str, Known] = {INT8: nights.sides(base, head)}
+    known: dict[str, Known] = {INT8: alert_nights.sides(base, head)}
     return page(night(told), known)
 
 

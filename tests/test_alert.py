@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import alert_example
 import jsonschema
-import nights
+import alert_nights
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,8 +35,8 @@ HOSTILE = (
 
 
 def the_block(night: Night | None = None, known: Known | None = None) -> str:
-    night = night or nights.power_grew()
-    return blocks(night, {nights.CASE: known or nights.sides()})[nights.CASE]
+    night = night or alert_nights.power_grew()
+    return blocks(night, {alert_nights.CASE: known or alert_nights.sides()})[alert_nights.CASE]
 
 
 def table_of(markdown: str) -> dict[str, list[str]]:
@@ -49,7 +49,7 @@ def table_of(markdown: str) -> dict[str, list[str]]:
 
 
 def test_time_and_power_multiply_to_the_energy() -> None:
-    energy, time, _ = nights.power_grew().decisions
+    energy, time, _ = alert_nights.power_grew().decisions
 
     found = split(energy, time)
 
@@ -73,33 +73,37 @@ def test_time_and_power_multiply_to_the_energy() -> None:
 def test_the_part_that_made_most_of_a_change_is_named(
     energy: tuple[float, float], time: tuple[float, float], mostly: str
 ) -> None:
-    found = split(nights.decision(values=energy), nights.decision(quantity=TIME, values=time))
+    found = split(
+        alert_nights.decision(values=energy), alert_nights.decision(quantity=TIME, values=time)
+    )
 
     assert found is not None
     assert found.mostly == mostly
 
 
 def test_pairs_of_other_processes_are_not_divided_by_each_other() -> None:
-    energy = nights.decision(fresh=12)
+    energy = alert_nights.decision(fresh=12)
 
-    assert split(energy, nights.decision(quantity=TIME, fresh=0)) is None
-    assert split(energy, nights.silent(quantity=TIME)) is None
-    mixed = nights.decision(quantity=TIME, fresh=12)
+    assert split(energy, alert_nights.decision(quantity=TIME, fresh=0)) is None
+    assert split(energy, alert_nights.silent(quantity=TIME)) is None
+    mixed = alert_nights.decision(quantity=TIME, fresh=12)
     other = tuple(replace(pair, stage=1) for pair in mixed.series.pairs)
     assert split(energy, replace(mixed, series=replace(mixed.series, pairs=other))) is None
 
 
 def test_a_power_that_no_float_holds_is_not_split() -> None:
-    quick = nights.decision(quantity=TIME, pairs=nights.pairs(1e-300, 1e-300, fresh=12))
-    large = nights.decision(pairs=nights.pairs(1e300, 1e300, fresh=12))
+    quick = alert_nights.decision(quantity=TIME, pairs=alert_nights.pairs(1e-300, 1e-300, fresh=12))
+    large = alert_nights.decision(pairs=alert_nights.pairs(1e300, 1e300, fresh=12))
 
     assert split(large, quick) is None
 
 
 def test_an_unchanged_energy_is_nobody_s_work() -> None:
-    same = nights.decision(values=(1.0, 1.0), pairs=nights.pairs(1.0, 1.0, wobble=(0.0,) * 6))
+    same = alert_nights.decision(
+        values=(1.0, 1.0), pairs=alert_nights.pairs(1.0, 1.0, wobble=(0.0,) * 6)
+    )
 
-    found = split(same, nights.decision(quantity=TIME, fresh=0))
+    found = split(same, alert_nights.decision(quantity=TIME, fresh=0))
 
     assert found is not None
     assert found.mostly == "both"
@@ -129,14 +133,14 @@ def test_the_sides_are_named_by_commit_and_day() -> None:
 
     assert "base <code>1a2b3c4d5</code> (2026-11-21)" in header
     assert "head <code>5d6e7f8a9</code> (2026-11-22)" in header
-    dirty = the_block(known=nights.sides(head=None, base=None))
+    dirty = the_block(known=alert_nights.sides(head=None, base=None))
     assert "+dirty" not in dirty
-    known = nights.sides()
+    known = alert_nights.sides()
     assert "+dirty" in the_block(known=replace(known, head=replace(known.head, dirty=True)))
 
 
 def test_a_lower_quality_is_told_with_its_change() -> None:
-    known = nights.sides()
+    known = alert_nights.sides()
     worse = replace(known, head=replace(known.head, case=a_case(quality=quality(0.95))))
 
     assert table_of(the_block(known=worse))["test accuracy"] == [
@@ -148,7 +152,7 @@ def test_a_lower_quality_is_told_with_its_change() -> None:
 
 @pytest.mark.parametrize("found", [None, {"metric": "accuracy", "value": "0.9"}, {}])
 def test_a_quality_that_nobody_judged_is_absent(found: Any) -> None:
-    known = nights.sides()
+    known = alert_nights.sides()
     unjudged = replace(known, head=replace(known.head, case=a_case(quality=found)))
 
     row = next(
@@ -159,8 +163,8 @@ def test_a_quality_that_nobody_judged_is_absent(found: Any) -> None:
 
 
 def test_where_no_energy_was_measured_the_block_says_why_and_tells_time_alone() -> None:
-    slower = nights.decision(quantity=TIME, values=(0.002, 0.003))
-    text = the_block(Night((nights.silent(), slower)))
+    slower = alert_nights.decision(quantity=TIME, values=(0.002, 0.003))
+    text = the_block(Night((alert_nights.silent(), slower)))
 
     assert "power" not in table_of(text)
     assert "energy: not measured (no instrument reads the energy), so the change is of time" in text
@@ -170,7 +174,7 @@ def test_where_no_energy_was_measured_the_block_says_why_and_tells_time_alone() 
 
 
 def test_an_energy_without_time_of_the_same_processes_has_no_split() -> None:
-    text = the_block(Night((nights.decision(),)))
+    text = the_block(Night((alert_nights.decision(),)))
 
     assert "time × power: not known" in text
     assert "× power" not in table_of(text)
@@ -184,9 +188,9 @@ def test_the_commits_that_touch_the_code_are_listed_and_the_others_counted() -> 
 
 
 def test_many_commits_are_cut_short_with_their_number() -> None:
-    many = Suspects(tuple(nights.commit(n, f"change {n}") for n in range(14)), 1, ())
+    many = Suspects(tuple(alert_nights.commit(n, f"change {n}") for n in range(14)), 1, ())
 
-    text = the_block(known=nights.sides(suspects=many))
+    text = the_block(known=alert_nights.sides(suspects=many))
 
     assert "14 touching its code, 1 other\n" in text
     assert "and 4 more that touch it" in text
@@ -194,7 +198,9 @@ def test_many_commits_are_cut_short_with_their_number() -> None:
 
 
 def test_commits_that_are_not_known_are_said_to_be_so() -> None:
-    assert "which touch its code is not known\n" in the_block(known=nights.sides(suspects=None))
+    assert "which touch its code is not known\n" in the_block(
+        known=alert_nights.sides(suspects=None)
+    )
     text = the_block(known=Known())
     assert "a side does not tell its commit" in text
     assert "bisect" not in text
@@ -205,7 +211,7 @@ def test_what_changed_around_the_code_stands_beside_what_did_not() -> None:
         packages={"torch": "2.10.0"}, machine={**MACHINE, "kernel": "Linux 6.9", "turbo": True}
     )
 
-    text = the_block(known=nights.sides(head=head))
+    text = the_block(known=alert_nights.sides(head=head))
 
     assert "also changed: kernel <code>Linux 6.8</code> → <code>Linux 6.9</code>" in text
     assert "package torch <code>2.9.0</code> → <code>2.10.0</code>" in text
@@ -223,8 +229,10 @@ def test_what_only_one_side_tells_has_changed_and_no_journal_is_not_known() -> N
         ("package a", "1", None)
     ]
     assert surroundings(None, a_run()) is None
-    known = nights.sides()
-    assert "also changed: not known" in the_block(known=replace(known, base=Side(nights.GOOD)))
+    known = alert_nights.sides()
+    assert "also changed: not known" in the_block(
+        known=replace(known, base=Side(alert_nights.GOOD))
+    )
 
 
 def test_a_graphics_card_and_a_list_are_told_in_words() -> None:
@@ -238,7 +246,7 @@ def test_a_graphics_card_and_a_list_are_told_in_words() -> None:
 def test_a_hundred_changes_are_cut_short() -> None:
     head = a_run(packages={f"p{n}": "2" for n in range(30)})
 
-    assert "and 19 more" in the_block(known=nights.sides(head=head))
+    assert "and 19 more" in the_block(known=alert_nights.sides(head=head))
 
 
 def test_the_noise_of_the_night_and_of_the_case_stand_beside_each_other() -> None:
@@ -246,50 +254,52 @@ def test_the_noise_of_the_night_and_of_the_case_stand_beside_each_other() -> Non
 
     assert "energy: A/A of this night 0.63 %, noise of this case 1.1 % over 20 nights" in text
     assert "time: A/A of this night 0.11 %, noise of this case not known yet" in text
-    assert "A/A of this night none" in the_block(Night((nights.decision(),)))
+    assert "A/A of this night none" in the_block(Night((alert_nights.decision(),)))
 
 
 def test_margin_floor_pairs_and_p_value_are_told() -> None:
-    found = nights.decision(margin=0.05, floor=0.0003)
+    found = alert_nights.decision(margin=0.05, floor=0.0003)
 
     text = the_block(Night((found,)))
 
     assert "then 12 more, p = 0.000002; margin 5.0 % and 300 µJ/image" in text
     assert "6 pairs of fresh processes, p < 0.000001" in the_block(
-        Night((nights.decision(fresh=0, p=1e-9),))
+        Night((alert_nights.decision(fresh=0, p=1e-9),))
     )
 
 
 def test_the_commands_can_be_pasted() -> None:
     text = the_block()
     code = text.rpartition("```sh\n")[2].partition("```")[0].splitlines()
-    good, bad = nights.GOOD[:12], nights.BAD[:12]
+    good, bad = alert_nights.GOOD[:12], alert_nights.BAD[:12]
 
-    assert code[0] == f"joulebench rerun {nights.CASE} --good {good} --bad {bad}"
-    assert code[1] == f"joulebench bisect {nights.CASE} --good {good} --bad {bad}"
-    assert code[2] == f"joulebench accept {nights.CASE} --at {bad} --reason 'why it may be so'"
+    assert code[0] == f"joulebench rerun {alert_nights.CASE} --good {good} --bad {bad}"
+    assert code[1] == f"joulebench bisect {alert_nights.CASE} --good {good} --bad {bad}"
+    assert (
+        code[2] == f"joulebench accept {alert_nights.CASE} --at {bad} --reason 'why it may be so'"
+    )
     assert "- a bisection takes about 8 min\n" in text
 
 
 def test_an_accepted_change_says_why_the_baseline_is_another() -> None:
     assert "held against abc: faster sums" in the_block(
-        known=nights.sides(accepted="held against abc: faster sums")
+        known=alert_nights.sides(accepted="held against abc: faster sums")
     )
 
 
 def test_a_large_improvement_is_doubted() -> None:
-    cheaper = nights.decision(Word.IMPROVED, values=(0.05, 0.02))
+    cheaper = alert_nights.decision(Word.IMPROVED, values=(0.05, 0.02))
 
     text = the_block(Night((cheaper,)))
 
     assert text.startswith("### ▲ improved: ")
     assert "often skipped work" in text
-    slight = nights.decision(Word.IMPROVED, values=(0.05, 0.04))
+    slight = alert_nights.decision(Word.IMPROVED, values=(0.05, 0.04))
     assert "often skipped work" not in the_block(Night((slight,)))
 
 
 def test_an_estimate_is_marked_wherever_it_is_named() -> None:
-    guess = nights.decision(kind="estimated", boundary="cpu-process")
+    guess = alert_nights.decision(kind="estimated", boundary="cpu-process")
 
     text = page(Night((guess,)), {})
 
@@ -301,7 +311,9 @@ def test_an_estimate_is_marked_wherever_it_is_named() -> None:
 
 
 def test_the_summary_counts_with_shapes_and_lists_what_is_not_ok() -> None:
-    night = Night((*nights.power_grew().decisions, nights.silent(Word.NOT_COMPARABLE, TIME, "no")))
+    night = Night(
+        (*alert_nights.power_grew().decisions, alert_nights.silent(Word.NOT_COMPARABLE, TIME, "no"))
+    )
 
     text = summary(night)
 
@@ -316,7 +328,9 @@ def test_the_summary_counts_with_shapes_and_lists_what_is_not_ok() -> None:
 
 
 def test_an_untrusted_night_says_so_first_and_in_each_title() -> None:
-    night = replace(nights.power_grew(), untrusted="the canaries differ by 4 %", unpaired=True)
+    night = replace(
+        alert_nights.power_grew(), untrusted="the canaries differ by 4 %", unpaired=True
+    )
 
     text = page(night, {})
 
@@ -326,10 +340,10 @@ def test_an_untrusted_night_says_so_first_and_in_each_title() -> None:
 
 
 def test_only_cases_with_an_alert_have_a_block_and_the_dearest_is_first() -> None:
-    small = nights.decision(values=(1.0, 1.1), case="a/small/eager/cpu/b1")
-    large = nights.decision(values=(1.0, 2.0), case="b/large/eager/cpu/b1")
-    better = nights.decision(Word.IMPROVED, values=(1.0, 0.5), case="c/x/eager/cpu/b1")
-    fine = nights.decision(Word.OK, case="d/fine/eager/cpu/b1")
+    small = alert_nights.decision(values=(1.0, 1.1), case="a/small/eager/cpu/b1")
+    large = alert_nights.decision(values=(1.0, 2.0), case="b/large/eager/cpu/b1")
+    better = alert_nights.decision(Word.IMPROVED, values=(1.0, 0.5), case="c/x/eager/cpu/b1")
+    fine = alert_nights.decision(Word.OK, case="d/fine/eager/cpu/b1")
 
     found = blocks(Night((small, better, large, fine)), {})
 
@@ -359,16 +373,20 @@ def tags(markdown: str) -> set[str]:
 def test_hostile_text_in_every_place_comes_out_harmless() -> None:
     evil = a_run(packages={HOSTILE: HOSTILE}, machine={**MACHINE, "kernel": HOSTILE, "id": HOSTILE})
     record = a_case(quality={"metric": HOSTILE, "value": 0.5})
-    known = nights.sides(
+    known = alert_nights.sides(
         head=evil,
         case=record,
-        suspects=Suspects((replace(nights.commit(1, HOSTILE, HOSTILE), date=HOSTILE),), 0, ()),
+        suspects=Suspects(
+            (replace(alert_nights.commit(1, HOSTILE, HOSTILE), date=HOSTILE),), 0, ()
+        ),
         accepted=HOSTILE,
         journals=(HOSTILE,),
     )
     known = replace(known, base=replace(known.base, commit=HOSTILE, date=HOSTILE))
-    found = nights.decision(case=HOSTILE, unit=HOSTILE, boundary=HOSTILE, reason=HOSTILE, floor=1.0)
-    night = Night((found, nights.silent(why=HOSTILE)), untrusted=HOSTILE)
+    found = alert_nights.decision(
+        case=HOSTILE, unit=HOSTILE, boundary=HOSTILE, reason=HOSTILE, floor=1.0
+    )
+    night = Night((found, alert_nights.silent(why=HOSTILE)), untrusted=HOSTILE)
 
     text = page(night, {HOSTILE: known})
 
@@ -424,7 +442,7 @@ def test_waiting_is_told_in_minutes_or_hours() -> None:
 
 
 def test_values_of_any_size_can_be_told() -> None:
-    huge = nights.decision(pairs=nights.pairs(1e300, 1e308))
+    huge = alert_nights.decision(pairs=alert_nights.pairs(1e300, 1e308))
 
     assert "| 1e+297 kJ/image | 1e+305 kJ/image | × a million or more |" in the_block(
         Night((huge,))
@@ -435,28 +453,39 @@ def test_values_of_any_size_can_be_told() -> None:
 
 
 NO_NUMBERS = replace(
-    nights.silent(why="no number"),
-    series=replace(nights.silent().series, pairs=(Pair(math.nan, -math.inf),)),
+    alert_nights.silent(why="no number"),
+    series=replace(alert_nights.silent().series, pairs=(Pair(math.nan, -math.inf),)),
 )
 ANY_NIGHT = [
-    nights.power_grew(),
+    alert_nights.power_grew(),
     Night(()),
-    Night((nights.silent(), nights.silent(Word.NOT_COMPARABLE, TIME))),
-    replace(nights.power_grew(), untrusted="the canaries differ", unpaired=True),
-    Night((nights.decision(kind="estimated"), nights.decision(Word.IMPROVED, TIME, (2.0, 1.0)))),
-    Night((nights.decision(case=HOSTILE, reason=HOSTILE, boundary=HOSTILE),)),
-    Night((replace(nights.decision(), p=math.nan, ratio=Interval(math.inf, 0, math.inf, 2)),)),
+    Night((alert_nights.silent(), alert_nights.silent(Word.NOT_COMPARABLE, TIME))),
+    replace(alert_nights.power_grew(), untrusted="the canaries differ", unpaired=True),
     Night(
-        (nights.decision(pairs=nights.pairs(math.nan, math.inf), margin=math.inf, values=(1, 2)),)
+        (
+            alert_nights.decision(kind="estimated"),
+            alert_nights.decision(Word.IMPROVED, TIME, (2.0, 1.0)),
+        )
+    ),
+    Night((alert_nights.decision(case=HOSTILE, reason=HOSTILE, boundary=HOSTILE),)),
+    Night(
+        (replace(alert_nights.decision(), p=math.nan, ratio=Interval(math.inf, 0, math.inf, 2)),)
+    ),
+    Night(
+        (
+            alert_nights.decision(
+                pairs=alert_nights.pairs(math.nan, math.inf), margin=math.inf, values=(1, 2)
+            ),
+        )
     )
     if False
-    else Night((nights.decision(margin=math.inf),)),
+    else Night((alert_nights.decision(margin=math.inf),)),
 ]
 
 
 @pytest.mark.parametrize("night", ANY_NIGHT)
 def test_the_json_answer_is_of_its_schema_and_holds_no_nan(night: Night) -> None:
-    found = answer(night, {nights.CASE: nights.sides()})
+    found = answer(night, {alert_nights.CASE: alert_nights.sides()})
 
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(found, SCHEMA, jsonschema.Draft202012Validator)
@@ -465,12 +494,12 @@ def test_the_json_answer_is_of_its_schema_and_holds_no_nan(night: Night) -> None
 
 
 def test_the_json_answer_tells_word_numbers_and_suspects() -> None:
-    found = answer(nights.power_grew(), {nights.CASE: nights.sides()})
+    found = answer(alert_nights.power_grew(), {alert_nights.CASE: alert_nights.sides()})
 
     first = found["decisions"][0]
     assert (found["outcome"], found["exit"]) == ("regression", 8)
     assert (first["word"], first["base"]["commit"], first["head"]["quality"]) == (
-        "regressed", nights.GOOD, 0.97,
+        "regressed", alert_nights.GOOD, 0.97,
     )  # fmt: skip
     assert first["ratio"]["value"] == pytest.approx(1.121, abs=0.001)
     assert [each["subject"] for each in first["touching"]] == ["use 8 threads by default"]
@@ -478,19 +507,19 @@ def test_the_json_answer_tells_word_numbers_and_suspects() -> None:
         "regressed": 1, "improved": 0, "ok": 1, "inconclusive": 1, "not comparable": 0,
         "not measured": 0,
     }  # fmt: skip
-    guess = answer(Night((nights.decision(kind="estimated"),)))["decisions"][0]
+    guess = answer(Night((alert_nights.decision(kind="estimated"),)))["decisions"][0]
     assert guess["estimated"]
 
 
 def test_a_night_has_one_outcome_and_its_exit_code() -> None:
-    bad = nights.power_grew()
+    bad = alert_nights.power_grew()
     found = [
         outcome(each)
         for each in (
             bad,
             replace(bad, untrusted="x"),
-            Night((nights.decision(Word.OK), nights.silent())),
-            Night((nights.silent(),)),
+            Night((alert_nights.decision(Word.OK), alert_nights.silent())),
+            Night((alert_nights.silent(),)),
             Night(()),
         )
     ]
@@ -510,7 +539,7 @@ SUITE = {"name", "tests", "failures", "errors", "skipped", "time"}
 
 @pytest.mark.parametrize("night", ANY_NIGHT)
 def test_the_junit_text_is_of_the_common_structure(night: Night) -> None:
-    root = ET.fromstring(junit(night, {nights.CASE: nights.sides()}))
+    root = ET.fromstring(junit(night, {alert_nights.CASE: alert_nights.sides()}))
 
     assert root.tag == "testsuites"
     (suite,) = root
@@ -533,8 +562,8 @@ def test_the_junit_text_is_of_the_common_structure(night: Night) -> None:
 
 
 def test_a_regression_fails_and_what_is_not_decided_is_skipped() -> None:
-    night = Night((*nights.power_grew().decisions, nights.silent()))
-    root = ET.fromstring(junit(night, {nights.CASE: nights.sides()}))
+    night = Night((*alert_nights.power_grew().decisions, alert_nights.silent()))
+    root = ET.fromstring(junit(night, {alert_nights.CASE: alert_nights.sides()}))
 
     results = [next(each.tag for each in case) for case in root.iter("testcase")]
     failure = root.find(".//failure")
@@ -544,12 +573,12 @@ def test_a_regression_fails_and_what_is_not_decided_is_skipped() -> None:
     assert failure.get("type") == "regression"
     assert "head/base: 1.12" in (root.findtext(".//system-out") or "")
     properties = {each.get("name"): each.get("value") for each in root.iter("property")}
-    assert properties["base"] == nights.GOOD
+    assert properties["base"] == alert_nights.GOOD
     assert properties["outcome"] == "regression"
 
 
 def test_an_untrusted_night_fails_no_test() -> None:
-    root = ET.fromstring(junit(replace(nights.power_grew(), untrusted="too noisy")))
+    root = ET.fromstring(junit(replace(alert_nights.power_grew(), untrusted="too noisy")))
 
     assert root.find(".//failure") is None
     assert all("untrusted night (too noisy)" in str(e.get("message")) for e in root.iter("skipped"))
@@ -557,17 +586,17 @@ def test_an_untrusted_night_fails_no_test() -> None:
 
 @given(st.text())
 def test_any_text_becomes_xml_that_parses(text: str) -> None:
-    night = Night((nights.decision(case=text, reason=text),), untrusted="")
+    night = Night((alert_nights.decision(case=text, reason=text),), untrusted="")
 
     ET.fromstring(junit(night))
 
 
 def test_the_same_night_gives_the_same_bytes() -> None:
-    night, known = nights.power_grew(), {nights.CASE: nights.sides()}
+    night, known = alert_nights.power_grew(), {alert_nights.CASE: alert_nights.sides()}
 
     assert page(night, known) == page(night, known)
     assert junit(night, known) == junit(night, known)
-    assert block(night, night.decisions[:2], nights.sides()) in page(night, known)
+    assert block(night, night.decisions[:2], alert_nights.sides()) in page(night, known)
     assert night.decisions[0].series.quantity == ENERGY
 
 

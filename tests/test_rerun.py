@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import nights
+import alert_nights
 import pytest
 from gate_repositories import quick
 from hypothesis import given
@@ -298,7 +298,7 @@ def test_rerun_of_another_machine_s_journal_is_refused(
 def a_night(folder: Path, number: int, ratio: float, machine: str = "m") -> None:
     place = folder / f"2026110{number}T000000Z"
     place.mkdir(parents=True)
-    found = answer(Night((nights.decision(Word.OK, values=(1.0, ratio)),)))
+    found = answer(Night((alert_nights.decision(Word.OK, values=(1.0, ratio)),)))
     for each in found["decisions"]:
         each["head"]["machine"] = machine
     (place / ANSWER).write_text(json.dumps(found))
@@ -312,19 +312,23 @@ def test_the_noise_of_a_case_is_the_scatter_of_its_nights(tmp_path: Path) -> Non
     (tmp_path / "20261100T000000Z").mkdir()
     (tmp_path / "20261100T000000Z" / ANSWER).write_text("torn")
 
-    found = with_noise({nights.CASE: nights.sides()}, tmp_path / "20261107T000000Z", "m")
+    found = with_noise(
+        {alert_nights.CASE: alert_nights.sides()}, tmp_path / "20261107T000000Z", "m"
+    )
 
-    assert found[nights.CASE].nights == 5
-    assert found[nights.CASE].noise[ENERGY] == pytest.approx(0.0149, abs=0.0005)
-    assert TIME not in found[nights.CASE].noise
+    assert found[alert_nights.CASE].nights == 5
+    assert found[alert_nights.CASE].noise[ENERGY] == pytest.approx(0.0149, abs=0.0005)
+    assert TIME not in found[alert_nights.CASE].noise
 
 
 def test_few_nights_show_no_noise(tmp_path: Path) -> None:
     a_night(tmp_path, 1, 1.0)
 
-    found = with_noise({nights.CASE: nights.sides()}, tmp_path / "20261107T000000Z", "m")
+    found = with_noise(
+        {alert_nights.CASE: alert_nights.sides()}, tmp_path / "20261107T000000Z", "m"
+    )
 
-    assert found[nights.CASE].noise == {}
+    assert found[alert_nights.CASE].noise == {}
 
 
 def test_one_night_on_which_it_changed_is_no_noise() -> None:
@@ -347,23 +351,23 @@ def test_an_answer_that_is_damaged_says_nothing(tmp_path: Path, text: str) -> No
     (place / ANSWER).write_text(text)
 
     assert change_of("a", "c", tmp_path) is None
-    found = with_noise({"a": nights.sides()}, tmp_path / "20261107T000000Z", "m")
+    found = with_noise({"a": alert_nights.sides()}, tmp_path / "20261107T000000Z", "m")
     assert found["a"].noise == {}
 
 
 def test_the_change_at_a_commit_is_that_of_the_newest_night_energy_first(tmp_path: Path) -> None:
-    known = {nights.CASE: nights.sides()}
+    known = {alert_nights.CASE: alert_nights.sides()}
     for number, ratio in enumerate((1.5, 1.2), start=1):
         place = tmp_path / f"2026110{number}T000000Z"
         place.mkdir()
         told = (
-            nights.decision(quantity=TIME, values=(1.0, 3.0)),
-            nights.decision(values=(1.0, ratio)),
+            alert_nights.decision(quantity=TIME, values=(1.0, 3.0)),
+            alert_nights.decision(values=(1.0, ratio)),
         )
         (place / ANSWER).write_text(json.dumps(answer(Night(told), known)))
 
-    found = change_of(nights.CASE, nights.BAD, tmp_path)
+    found = change_of(alert_nights.CASE, alert_nights.BAD, tmp_path)
 
     assert found is not None
     assert (round(found.ratio, 2), found.night) == (1.2, "20261102T000000Z")
-    assert change_of(nights.CASE, nights.GOOD, tmp_path) is None
+    assert change_of(alert_nights.CASE, alert_nights.GOOD, tmp_path) is None

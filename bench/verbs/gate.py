@@ -67,12 +67,15 @@ def _add_limits(gate: argparse.ArgumentParser) -> None:
 
 
 def _add_running(gate: argparse.ArgumentParser) -> None:
-    gate.add_argument(
-        "--pairs", default=6, help="pairs of every case; default: 6", type=int, metavar="N"
-    )
-    gate.add_argument(
-        "--fresh", default=12, help="more of a candidate; default: 12", type=int, metavar="N"
-    )
+    from bench.gate.decide import DEFAULT
+
+    for name, default, what in (
+        ("--pairs", DEFAULT.pairs, "pairs of every case"),
+        ("--fresh", DEFAULT.fresh, "more of a candidate"),
+    ):
+        gate.add_argument(
+            name, default=default, help=f"{what}; default: {default}", type=int, metavar="N"
+        )
     gate.add_argument(
         "--together", default=8, help="most tests of a process; default: 8", type=int, metavar="N"
     )
