@@ -10,8 +10,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import alert_example
-import jsonschema
 import alert_nights
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
