@@ -313,8 +313,11 @@ def pairs_to_decide(ratio: Interval, margin: float, confidence: float = 0.95) ->
         confidence: Such as 0.95.
 
     Returns:
-        The number of pairs, or None beyond ten thousand.
+        The number of pairs; None beyond ten thousand, or where the interval reaches an end of what
+        can be told, so that its spread is unknown.
     """
+    if math.log(ratio.high) >= _FARTHEST or math.log(ratio.low) <= -_FARTHEST:
+        return None
     distance = abs(math.log1p(margin) - abs(math.log(ratio.value)))
 
     def half(n: int) -> float:
