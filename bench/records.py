@@ -314,15 +314,14 @@ def journals(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.jsonl"))
 
 
-def frame(journal: Journal) -> Any:  # noqa: ANN401 - pandas is imported only when asked for
-    """The windows as a `pandas.DataFrame`, one row for each window and channel, for notebooks.
+def lines(journal: Journal) -> list[dict[str, Any]]:
+    """The windows in long form, one line for each window and channel.
 
-    Columns: case, role, process, pair, order, seconds, calls, samples, channel, joules, low, high,
-    kind, status, p50_s, p99_s. A window without any channel has one row with no channel.
+    Keys: case, role, process, pair, order, seconds, calls, samples, p50_s, p99_s, channel, joules,
+    low, high, kind, boundary, status, reason. A window without any channel has one line with no
+    channel, and without what a channel gives.
     """
-    import pandas as pd
-
-    rows = []
+    found = []
     for window in journal.windows:
         shared = {
             "case": window.case,
@@ -337,5 +336,12 @@ def frame(journal: Journal) -> Any:  # noqa: ANN401 - pandas is imported only wh
             "p99_s": window.latency_s.p99 if window.latency_s else None,
         }
         energies = [dataclasses.asdict(energy) for energy in window.energy] or [{"channel": None}]
-        rows += [{**shared, **energy} for energy in energies]
-    return pd.DataFrame(rows)
+        found += [{**shared, **energy} for energy in energies]
+    return found
+
+
+def frame(journal: Journal) -> Any:  # noqa: ANN401 - pandas is imported only when asked for
+    """The windows as a `pandas.DataFrame`, one row for each of its `lines`, for notebooks."""
+    import pandas as pd
+
+    return pd.DataFrame(lines(journal))

@@ -26,6 +26,7 @@ SIZES: Sizes = {
     "nights": 400,
     "alone": 2100,
     "nights of words": 20,
+    "histories": 10,
     "good nights": 400,
     "bad nights": 100,
     "earlier nights": 12,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import product
+from itertools import cycle
 
 import numpy as np
 from nights_found import CHANGES, TRUE, Row, Sizes, flags
@@ -68,36 +68,47 @@ def _methods(earlier: int) -> dict[str, Callable[[Values], Values]]:
 
 def canaries(random: Generator, sizes: Sizes) -> Iterator[Row]:
     """Good nights with few and with many canaries, and bad ones: which are trusted?"""
-    for (name, noise), number in product(MODELS.items(), CANARIES):
-        usual = [spread(_controls(random, noise, number)) or 0.0 for _ in range(NIGHTS)]
-        good = [
-            _distrusted(_controls(random, noise, number), usual)
-            for _ in range(sizes["good nights"])
-        ]
-        row: Row = {"model": name, "canaries": number}
-        yield {**row, "trouble": None, "untrusted": np.mean(good)}
+    for name, noise in MODELS.items():
+        usual = {
+            number: [
+                [spread(_controls(random, noise, number)) or 0.0 for _ in range(NIGHTS)]
+                for _ in range(sizes["histories"])
+            ]
+            for number in CANARIES
+        }
+        for number, histories in usual.items():
+            good = _distrusted(random, noise, number, histories, sizes["good nights"])
+            row = {"model": name, "canaries": number, "trouble": None}
+            yield {**row, "untrusted": np.mean(good)}
         for trouble, make in TROUBLES.items():
-            bad = [
-                _bad_night(random, make(noise), number, usual, sizes["cases"])
+            bad, unchanged = make(noise), [0.0] * sizes["cases"]
+            alarm = [
+                flags(night(random, bad, unchanged, DEFAULT_MARGIN, DEFAULT))[0].any()
                 for _ in range(sizes["bad nights"])
             ]
-            shares = zip(("untrusted", "alarm", "harm"), np.mean(bad, axis=0), strict=True)
-            yield {**row, "trouble": trouble, **dict(shares)}
+            for number, histories in usual.items():
+                said = _distrusted(random, bad, number, histories, sizes["bad nights"])
+                yield {
+                    "model": name,
+                    "canaries": number,
+                    "trouble": trouble,
+                    "untrusted": np.mean(said),
+                    "alarm": np.mean(alarm),
+                    "harm": np.mean(np.array(alarm) & ~np.array(said)),
+                }
 
 
-def _bad_night(
-    random: Generator, noise: Noise, number: int, usual: Sequence[float], cases: int
-) -> tuple[bool, bool, bool]:
-    """Whether a night is untrusted, has a false alarm, and is trusted with one."""
-    distrusted = _distrusted(_controls(random, noise, number), usual)
-    series = night(random, noise, [0.0] * cases, DEFAULT_MARGIN, DEFAULT)
-    alarm = bool(flags(series)[0].any())
-    return distrusted, alarm, alarm and not distrusted
+def _distrusted(
+    random: Generator, noise: Noise, number: int, histories: Sequence[Sequence[float]], nights: int
+) -> list[bool]:
+    """Whether each of some nights is untrusted, beside one history after the other."""
+    found = []
+    for _, usual in zip(range(nights), cycle(histories), strict=False):
+        controls = _controls(random, noise, number)
+        past = {group(controls[0].series): usual}
+        found.append(bool(untrusted(controls, history=past)))
+    return found
 
 
 def _controls(random: Generator, noise: Noise, number: int) -> tuple[Decision, ...]:
     return decisions(night(random, noise, [0.0] * number, DEFAULT_MARGIN, DEFAULT))
-
-
-def _distrusted(controls: Sequence[Decision], usual: Sequence[float]) -> bool:
-    return bool(untrusted(controls, history={group(controls[0].series): usual}))

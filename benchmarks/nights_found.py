@@ -9,6 +9,7 @@ import numpy as np
 from simulated_nights import HARSH, MODELS, Generator, Noise, Values, night
 
 from bench.gate.answer import Series, Word
+from bench.gate.canary import DEFAULT_MARGIN
 from bench.gate.decide import DEFAULT, Rule, chances, decisions, edges
 from bench.gate.trimmed import chance_above, discoveries
 
@@ -66,28 +67,33 @@ def _again(series: Sequence[Series]) -> int:
 
 
 def edge(random: Generator, sizes: Sizes) -> Iterator[Row]:
-    """Nights in which every case changed by just what does not count yet: the rule's worst."""
-    for (name, noise), margin in product(MODELS.items(), MARGINS):
-        changes = [margin] * sizes["cases"]
+    """Nights in which every case changed by just what does not count yet: the rule's worst.
+
+    They are the same for every margin but for a constant, which the rule takes off again.
+    """
+    for name, noise in MODELS.items():
+        changes = [DEFAULT_MARGIN] * sizes["cases"]
         found = [
-            bool(flags(night(random, noise, changes, margin, DEFAULT))[0].any())
+            bool(flags(night(random, noise, changes, DEFAULT_MARGIN, DEFAULT))[0].any())
             for _ in range(sizes["nights"])
         ]
-        yield {"model": name, "margin": margin, "nights": sum(found)}
+        yield {"model": name, "nights": sum(found)}
 
 
 def power(random: Generator, sizes: Sizes) -> Iterator[Row]:
     """How often the only case that changed is found."""
     for (name, noise), margin in product(MODELS.items(), MARGINS):
-        found = [alone(random, noise, margin, each, sizes) for each in CHANGES]
-        yield {"model": name, "margin": margin, "found": found}
+        found = [found_share(random, noise, margin, each, sizes) for each in CHANGES]
+        twice = {**sizes, "cases": 2 * sizes["cases"]}
+        third = found_share(random, noise, margin, CHANGES[0], twice)
+        yield {"model": name, "margin": margin, "found": found, "twice": third}
 
 
 def _all_pairs(series: Series, rule: Rule) -> float:
     return chances(series, rule)[0]
 
 
-def alone(
+def found_share(
     random: Generator,
     noise: Noise,
     margin: float,
@@ -96,12 +102,17 @@ def alone(
     *,
     rule: Rule = DEFAULT,
     chance: Chance = _all_pairs,
+    together: int = 1,
 ) -> float:
-    """How often a change is found whose night has no other: the p values of all others are 1."""
+    """How often a change is found in nights in which so many cases changed together.
+
+    The p values of all other cases of the night are 1, as they nearly always are.
+    """
     series = night(random, noise, [change] * sizes["alone"], margin, rule)
-    others = [1.0] * (sizes["cases"] - 1)
-    found = [discoveries([chance(e, rule), *others], rule.q)[0] for e in series if e.log_ratios(2)]
-    return sum(found) / len(series)
+    ps = [chance(each, rule) if each.log_ratios(2) else 1.0 for each in series]
+    unchanged = [1.0] * (sizes["cases"] - together)
+    nights = [ps[start : start + together] for start in range(0, len(ps), together)]
+    return sum(sum(discoveries([*each, *unchanged], rule.q)) for each in nights) / len(ps)
 
 
 def discovery(random: Generator, sizes: Sizes) -> Iterator[Row]:
@@ -129,9 +140,12 @@ def rules(random: Generator, sizes: Sizes) -> Iterator[Row]:
             "together": together,
             "candidates": _again(unchanged) / len(unchanged) * sizes["cases"],
             "found": [
-                alone(random, HARSH, margin, change, sizes, rule=rule, chance=chance)
+                found_share(random, HARSH, margin, change, sizes, rule=rule, chance=chance)
                 for change in CHANGES
             ],
+            "fifteen": found_share(
+                random, HARSH, margin, CHANGES[0], sizes, rule=rule, chance=chance, together=15
+            ),
         }
 
 

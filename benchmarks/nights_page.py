@@ -9,6 +9,8 @@ Rows = Sequence[Mapping[str, Any]]
 _NIGHTS = 40
 _FOUND = {0.03: 0.75, 0.05: 0.95}
 _FALSE = 0.05
+_CANARIES = 5
+_MOST = 0.5
 
 
 def limits(run: Run) -> dict[str, bool]:
@@ -25,7 +27,11 @@ def limits(run: Run) -> dict[str, bool]:
         for index, (change, least) in enumerate(_FOUND.items())
     }
     good = [each["untrusted"] for each in sections["canaries"] if each["trouble"] is None]
-    harm = [each["harm"] for each in sections["canaries"] if each["trouble"] is not None]
+    harm = [
+        each["harm"]
+        for each in sections["canaries"]
+        if each["trouble"] is not None and each["canaries"] >= _CANARIES and each["alarm"] > _MOST
+    ]
     return {
         f"at most 1 false alarm in {_NIGHTS} nights of unchanged cases": all(
             each["regressed"] * _NIGHTS <= sizes["nights"] for each in default("alarms")
@@ -34,12 +40,25 @@ def limits(run: Run) -> dict[str, bool]:
         f"with 15 true regressions at most {_share(_FALSE)} of the alarms are false": all(
             each["false"] <= _FALSE for each in default("discovery")
         ),
-        f"where every case lies at the edge of the margin, at most {_share(_FALSE)} of nights have"
-        " an alarm": all(each["nights"] <= _FALSE * sizes["nights"] for each in sections["edge"]),
+        f"where every case lies at the edge of the margin, nights with an alarm agree with"
+        f" {_share(_FALSE)}": all(
+            each["nights"] <= _by_chance(sizes["nights"]) for each in sections["edge"]
+        ),
         f"at most 1 good night in {_NIGHTS} is called untrusted": max(good) * _NIGHTS <= 1,
-        f"at most 1 bad night in {_NIGHTS} is trusted and raises a false alarm": max(harm) * _NIGHTS
-        <= 1,
+        f"of bad nights of which most raise false alarms, with {_CANARIES} canaries or more at most"
+        f" 1 in {_NIGHTS} is trusted": max(harm) * _NIGHTS <= 1,
     }
+
+
+def _by_chance(nights: int) -> int:
+    """Of so many nights, each with an alarm in 5 %, how many have one at most in 99 of 100 runs.
+
+    >>> _by_chance(400)
+    31
+    """
+    from scipy.stats import binom
+
+    return int(binom.ppf(0.99, nights, _FALSE))
 
 
 def page(run: Run) -> str:
@@ -126,27 +145,36 @@ def _edge(rows: Rows, run: Run) -> Iterator[str]:
     nights = run["sizes"]["nights"]
     yield "## Nights in which every case lies at the edge"
     yield ""
-    yield "Every case became dearer by just the margin: the most that may not count, and the worst"
-    yield f"for the rule. Its promise is an alarm in at most {_share(_FALSE)} of such nights."
+    yield (
+        "Every case became dearer by just the margin: the most that may not count, and the worst"
+        " for the rule."
+    )
+    yield (
+        f"Its promise is an alarm in {_share(_FALSE)} of such nights; more than"
+        f" {_by_chance(nights)} of {nights} would contradict it."
+    )
     yield ""
-    yield "| noise | margin | nights with an alarm |"
-    yield "| :-- | --: | --: |"
+    yield "| noise | nights with an alarm |"
+    yield "| :-- | --: |"
     for row in rows:
-        alarms = f"{row['nights']} of {nights}"
-        yield _row(f"`{row['model']}`", _share(row["margin"]), alarms)
+        yield _row(f"`{row['model']}`", f"{row['nights']} of {nights}")
 
 
 def _power(rows: Rows, run: Run) -> Iterator[str]:
     sizes = run["sizes"]
     yield "## One change among many cases"
     yield ""
-    yield f"How often it is found as the only one among {sizes['cases']}, where the limit is"
-    yield f"strictest; {sizes['alone']} changed cases each."
+    yield (
+        f"How often it is found as the only one among {sizes['cases']}, where the limit is"
+        f" strictest; {sizes['alone']} changed cases each."
+    )
+    yield "Where time is judged beside energy, a night has twice as many series."
     yield ""
-    yield "| noise | margin | +3 % | +5 % | +10 % |"
-    yield "| :-- | --: | --: | --: | --: |"
+    twice = 2 * sizes["cases"]
+    yield f"| noise | margin | +3 % | +5 % | +10 % | +3 %, as one of {twice} |"
+    yield "| :-- | --: | --: | --: | --: | --: |"
     for row in rows:
-        found = [_percent(each) for each in row["found"]]
+        found = [_percent(each) for each in (*row["found"], row["twice"])]
         yield _row(f"`{row['model']}`", _share(row["margin"]), *found)
 
 
@@ -166,17 +194,21 @@ def _others(rows: Rows, run: Run) -> Iterator[str]:
     nights = run["sizes"]["nights"]
     yield "## Other gates on the same noise"
     yield ""
-    yield "They have one process of each case a night, and compare it with earlier nights: what all"
-    yield "processes of a night have in common does not cancel. They cost less: one process of each"
-    yield f"case a night, ours {2 * run['rule']['pairs']} and the fresh ones."
+    yield (
+        "They have one process of each case a night, and compare it with earlier nights: what all"
+        " processes of a night have in common does not cancel."
+    )
+    yield (
+        f"They cost less: one process of each case a night, ours {2 * run['rule']['pairs']} and"
+        " the fresh ones."
+    )
     yield ""
     yield (
         "| noise | gate | false alarms a night | nights with any | +3 % | +5 % | +10 % |"
         " false with 15 of +5 % |"
     )
     yield "| :-- | :-- | --: | --: | --: | --: | --: | --: |"
-    for row in _ours(run):
-        yield row
+    yield from _ours(run)
     for row in rows:
         yield _row(
             f"`{row['model']}`",
@@ -190,20 +222,20 @@ def _others(rows: Rows, run: Run) -> Iterator[str]:
 
 def _ours(run: Run) -> Iterator[str]:
     nights, margin = run["sizes"]["nights"], run["margin"]
-    by_model: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for name in ("alarms", "power", "discovery"):
-        for row in reversed(run["sections"][name]):  # the first, fifteen alike, comes last
-            if row["margin"] == margin:
-                by_model.setdefault(row["model"], {})[name] = row
+
+    def first(name: str, model: str) -> Any:  # noqa: ANN401 - a row
+        rows = run["sections"][name]
+        return next(r for r in rows if r["model"] == model and r["margin"] == margin)
+
     for model in run["models"]:
-        found = by_model[model]
+        alarms = first("alarms", model)
         yield _row(
             f"`{model}`",
             f"**this rule**, margin {_share(margin)}",
-            f"{found['alarms']['regressed'] / nights:.2g}",
-            f"{found['alarms']['nights']} of {nights}",
-            *(_percent(each) for each in found["power"]["found"]),
-            _percent(found["discovery"]["false"]),
+            f"{alarms['regressed'] / nights:.2g}",
+            f"{alarms['nights']} of {nights}",
+            *(_percent(each) for each in first("power", model)["found"]),
+            _percent(first("discovery", model)["false"]),
         )
 
 
@@ -211,14 +243,17 @@ def _rules(rows: Rows, run: Run) -> Iterator[str]:
     sizes = run["sizes"]
     yield "## Other settings"
     yield ""
-    yield f"On the harsher noise: the only change among {sizes['cases']}, {sizes['alone']} cases"
-    yield "each, and how many unchanged cases are measured again in a night."
+    yield (
+        f"On the harsher noise: the only change among {sizes['cases']}, {sizes['alone']} cases"
+        " each; fifteen changes together, where the limit is looser; and how many unchanged cases"
+        " are measured again in a night."
+    )
     yield ""
     yield (
         "| margin | stage 1, p < | fresh pairs | p of both stages | +3 % | +5 % | +10 % |"
-        " measured again |"
+        " fifteen of +3 % | measured again |"
     )
-    yield "| --: | --: | --: | :-- | --: | --: | --: | --: |"
+    yield "| --: | --: | --: | :-- | --: | --: | --: | --: | --: |"
     for row in rows:
         yield _row(
             _share(row["margin"]),
@@ -226,6 +261,7 @@ def _rules(rows: Rows, run: Run) -> Iterator[str]:
             str(row["fresh"]),
             row["together"],
             *(_percent(each) for each in row["found"]),
+            _percent(row["fifteen"]),
             f"{row['candidates']:.1f}",
         )
 
@@ -234,9 +270,14 @@ def _canaries(rows: Rows, run: Run) -> Iterator[str]:
     sizes = run["sizes"]
     yield "## Canaries"
     yield ""
-    yield f"{sizes['good nights']} good nights each and {sizes['bad nights']} bad ones, after as"
-    yield f"many good ones as the history holds; margin {_share(run['margin'])}. The second side"
-    yield "costs more although nothing changed, or the whole night is disturbed."
+    yield (
+        f"{sizes['good nights']} good nights each and {sizes['bad nights']} bad ones, beside one"
+        f" of {sizes['histories']} histories of good ones; margin {_share(run['margin'])}."
+    )
+    yield (
+        "In a bad night the second side of each pair costs more although nothing changed, or the"
+        " whole night is disturbed."
+    )
     yield ""
     yield "| noise | canaries | the night | untrusted | has a false alarm | trusted, with one |"
     yield "| :-- | --: | :-- | --: | --: | --: |"

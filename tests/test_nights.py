@@ -3,6 +3,7 @@
 import copy
 import doctest
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,9 @@ def test_every_limit_holds_in_the_committed_run() -> None:
 def test_the_committed_run_is_of_the_rule_that_ships_and_of_as_many_nights_as_asked_for() -> None:
     found = run()
 
-    assert found["rule"] == nights.asdict(DEFAULT)
+    assert found["rule"] == asdict(DEFAULT)
     assert found["margin"] == DEFAULT_MARGIN
-    assert found["models"] == {name: nights.asdict(noise) for name, noise in MODELS.items()}
+    assert found["models"] == {name: asdict(noise) for name, noise in MODELS.items()}
     assert found["sizes"]["cases"] == 300
     assert found["sizes"]["nights"] >= 400
 
@@ -58,7 +59,7 @@ def test_the_committed_run_is_of_the_rule_that_ships_and_of_as_many_nights_as_as
         ("power", "found", [0.74, 1.0, 1.0]),
         ("power", "found", [1.0, 0.94, 1.0]),
         ("discovery", "false", 0.051),
-        ("edge", "nights", 21),
+        ("edge", "nights", 32),
         ("canaries", "untrusted", 0.026),
     ],
 )
@@ -123,10 +124,11 @@ def test_fishers_combination_is_the_products_chi_square() -> None:
 
 
 def test_two_runs_of_the_simulation_give_the_same_numbers() -> None:
-    small = dict.fromkeys(nights.SIZES, 4) | {"alone": 20, "earlier nights": 12, "cases": 20}
+    small = dict.fromkeys(nights.SIZES, 1) | {"alone": 15, "earlier nights": 12, "cases": 16}
 
     assert nights.simulate(small) == nights.simulate(small)
 
 
 def test_the_examples_of_the_program_are_so() -> None:
-    assert doctest.testmod(nights, extraglobs={"np": np}).failed == 0
+    assert doctest.testmod(nights).failed == 0
+    assert doctest.testmod(nights_page).failed == 0

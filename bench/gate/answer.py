@@ -7,11 +7,12 @@ A *series* is what was seen of one case and one quantity; a *decision* is the wo
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from bench.statistics import Interval
 
-ENERGY, TIME = "energy", "time"
+ENERGY: Final = "energy"
+TIME: Final = "time"
 Quantity = Literal["energy", "time"]
 
 

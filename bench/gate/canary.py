@@ -106,7 +106,7 @@ def limit(history: Sequence[float], canaries: int, margin: float) -> float:
         margin: The least change that counts, as a share.
 
     >>> [round(limit([0.004] * 30, canaries, 0.01), 4) for canaries in (15, 3, 1)]
-    [0.008, 0.0118, 0.0166]
+    [0.008, 0.0121, 0.0166]
     """
     if len(history) < ENOUGH:
         return margin

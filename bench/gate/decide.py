@@ -32,6 +32,9 @@ from bench.statistics import Interval, pairs_to_decide, ratio_interval
 _INSIDE = 0.90
 """Confidence of the interval that must lie inside the margin for `Word.OK`: two tests of 5 %."""
 
+_ENOUGH = 0.5
+"""Share of the fresh pairs that must have been measured: a process may fail for its own reasons."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -50,8 +53,8 @@ class Rule:
     """
 
     pairs: int = 6
-    fresh: int = 12
-    first: float = 0.05
+    fresh: int = 24
+    first: float = 0.2
     second: float = 0.01
     q: float = 0.05
     estimates: bool = False
@@ -63,6 +66,12 @@ class Rule:
         for name in ("first", "second", "q"):
             if not 0 < (share := getattr(self, name)) < 0.5:  # noqa: PLR2004 - else both ways
                 raise ValueError(f"found {name} = {share}, wanted between 0 and 0.5; change it")
+        if 0.5**self.fresh >= self.second:
+            enough = math.floor(-math.log2(self.second)) + 1
+            raise ValueError(
+                f"found {self.fresh} fresh pairs, which can give no p value below {self.second:g};"
+                f" take {enough} or more"
+            )
 
 
 DEFAULT = Rule()
@@ -156,10 +165,11 @@ def _decision(
         return Decision(series, Word.IMPROVED, ratio, *chance, improved(series, ratio, down))
     if as_ratio(down) <= narrow.low and narrow.high <= as_ratio(up):
         return Decision(series, Word.OK, ratio, *chance, ok(narrow, down, up))
-    if candidates([series], rule):
-        needed = len(series.log_ratios(1)) + rule.fresh
-    else:
-        needed = _pairs_needed(series, (down, up), strict)
+    needed = (
+        len(series.log_ratios(1)) + rule.fresh
+        if candidates([series], rule)
+        else _pairs_needed(series, (down, up), strict)
+    )
     said = inconclusive(ratio, down, up, needed)
     return Decision(series, Word.INCONCLUSIVE, ratio, *chance, said, needed)
 
@@ -180,15 +190,18 @@ def _pairs_needed(series: Series, edge: tuple[float, float], strict: float) -> i
         return None
     if ratio is None or ratio.low <= 0 or math.isinf(ratio.high / ratio.low):
         return None
-    moved = Interval(*(each / nearest for each in (ratio.value, ratio.low, ratio.high)), ratio.n)
+    low, high = ratio.low / nearest, ratio.high / nearest
+    moved = Interval(ratio.value / nearest, low, high, ratio.n)
     found = pairs_to_decide(moved, 0.0, confidence)
-    return max(found, ratio.n + 2) if found else None  # those that are there did not decide
+    least = math.ceil(-math.log2((1 - confidence) / 2))  # of fewer pairs no p value is so small
+    return max(found, least, ratio.n + 2) if found else None  # those that are there did not do
 
 
 def _after_both_stages(
     first: Sequence[float], fresh: Sequence[float], edge: float, rule: Rule
 ) -> float:
-    if chance_above(first, edge) >= rule.first or len(fresh) < rule.fresh:
+    enough = max(rule.fresh * _ENOUGH, LEAST_PAIRS)
+    if chance_above(first, edge) >= rule.first or len(fresh) < enough:
         return 1.0
     if chance_above(fresh, edge) >= rule.second:
         return 1.0

@@ -6,6 +6,8 @@ from bench.gate.answer import ENERGY, Series
 from bench.gate.trimmed import as_ratio
 from bench.statistics import Interval
 
+_LARGE = 1e5  # per cent; digits of more than that say nothing
+
 
 def change(ratio: Interval) -> str:
     """A ratio as a change with its interval.
@@ -44,7 +46,8 @@ def inconclusive(ratio: Interval, down: float, up: float, needed: int | None) ->
 
 
 def _percent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.1f}"
+    more = 100 * (ratio - 1)
+    return f"{more:+.1f}" if more < _LARGE else f"{more:+.1e}"
 
 
 def _beyond(edge: float) -> str:
