@@ -27,7 +27,7 @@ from synthetic_year import Year, write, write_night
 from bench.history.index import FOLDER
 
 NIGHTS = (100, 200, 400)
-REPEATS = 5
+REPEATS = 3
 MOST_S, MOST_BYTES = 2.0, 1e9
 LINEAR = 1.25
 """By how much more a night of the largest year may cost than one of the smallest."""
@@ -64,17 +64,25 @@ def cost(arguments: Sequence[str], allowed: Sequence[int] = (0,)) -> Found:
         if child.returncode not in allowed:
             said.seek(0)
             raise RuntimeError(f"{arguments} ended with {child.returncode}: {said.read().decode()}")
-    return {"seconds": seconds, "bytes": 1024 * usage.ru_maxrss}
+    return {
+        "seconds": seconds,
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "bytes": 1024 * usage.ru_maxrss,
+    }
 
 
 def repeated(arguments: Sequence[str], allowed: Sequence[int] = (0,)) -> Found:
     """The medians of several fresh processes, and every one of their times."""
     found = [cost(arguments, allowed) for _ in range(REPEATS)]
     return {
-        "seconds": statistics.median(each["seconds"] for each in found),
-        "bytes": statistics.median(each["bytes"] for each in found),
+        **_medians(found),
         "all_s": [round(each["seconds"], 3) for each in found],
     }
+
+
+def _medians(found: Sequence[Found]) -> Found:
+    names = ("seconds", "cpu_s", "bytes")
+    return {name: statistics.median(each[name] for each in found) for name in names}
 
 
 def verbs(folder: Path, newest: Sequence[Path]) -> dict[str, Found]:
@@ -127,10 +135,7 @@ def _size(folder: Path, paths: Sequence[Path], nights: int, year: Year) -> Found
         "index_bytes": size,
         "first": first,
         **found,
-        "new night": {
-            "seconds": statistics.median(each["seconds"] for each in added),
-            "bytes": statistics.median(each["bytes"] for each in added),
-        },
+        "new night": _medians(added),
     }
 
 
@@ -187,7 +192,7 @@ def page(run: Found) -> str:
         "| --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |",
         *(_row(each) for each in run["sizes"]),
         "",
-        "Seconds, and largest resident memory of the process. `gate --history`, `trend` and `compare` find their index up to date; `report` is of the newest journal, `compare` of the two newest, which need none.",
+        "Seconds of wall time, in brackets of CPU time, and largest resident memory of the process. `gate` is `gate --history`; it and `trend` find their index up to date. `report` is of the newest journal and `compare` of the two newest, which need none.",
         "The last column is what a nightly run does: one journal of 300 cases is new, is summarised and added to the index, and the night is judged.",
         "",
         f"Written from [this run](../{run['path']}) by `python benchmarks/scale.py --page {run['path']}`.",
@@ -202,7 +207,7 @@ def _busy(load: float) -> str:
 
 def _row(each: dict[str, Any]) -> str:
     cell: Callable[[str], str] = lambda name: (  # noqa: E731 - one line of a table
-        f"{each[name]['seconds']:.2f} s, {each[name]['bytes'] / 1e6:.0f} MB"
+        f"{each[name]['seconds']:.2f} s ({each[name]['cpu_s']:.2f}), {each[name]['bytes'] / 1e6:.0f} MB"
     )
     names = ("gate", "trend", "compare", "report", "new night")
     cells = " | ".join(cell(name) for name in names)

@@ -13,7 +13,7 @@ import pytest
 from histories import night, nights, pairs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from journals import PROCESS, Cost, a_case, quality, save
+from journals import PACKAGE, PROCESS, Cost, a_case, quality, save
 
 from bench.compare import compare
 from bench.history import store
@@ -95,8 +95,8 @@ def test_a_row_of_the_index_is_what_compare_says(
         (a_case(f"t{place}" if place else "baseline"), pairs(*cost, channel=channel))
         for place, cost in enumerate(costs)
     ]
-    channels = {} if measured else {"channels": (PROCESS,)}
-    path = save(night(0, cases, **channels), folder)
+    channel_ = PACKAGE if measured else PROCESS
+    path = save(night(0, cases, channels=(channel_,)), folder)
 
     wanted = said(read(path))
     assert indexed(index_of(folder), list(wanted[0])) == wanted
@@ -308,9 +308,9 @@ def test_strange_names_come_back_as_they_went_in(tmp_path: Path, form: bool) -> 
 
 def save_strange(journal: Journal, folder: Path) -> Path:
     """As a hostile program writes it: with half of a character in a string."""
-    from bench.record import to_json
+    from bench.record import Record, to_json
 
-    records = [journal.run, *journal.windows, *journal.cases]
+    records: list[Record] = [journal.run, *journal.windows, *journal.cases]
     path = folder / journal.path.name
     text = "".join(f"{json.dumps(json.loads(to_json(record)))}\n" for record in records)
     path.write_text(text, encoding="ascii")

@@ -193,7 +193,7 @@ def _missing(now: Table, before: Table) -> Iterator[Decision]:
 
     A night that shares less than half of its cases with tonight was of something else.
     """
-    last = {}
+    last: dict[tuple[str, str], str] = {}
     for journal, case, unit in before.rows(("journal", "case", "unit")):
         last = {} if last and journal not in last.values() else last
         last[case, unit] = journal
@@ -252,12 +252,8 @@ def _ratio(seen: _Seen, nights: Nights, usual: float) -> Interval:
     away = math.log(seen.tonight) - nights.middle
     standard = max(nights.spread, usual) * math.sqrt(1 + math.pi / (2 * nights.n))
     half = t_quantile(0.95, nights.n - 1) * standard
-    low, value, high = (_exp(each) for each in (away - half, away, away + half))
-    return Interval(value, low, high, nights.n)
-
-
-def _exp(value: float) -> float:
-    return math.exp(min(value, 700.0))  # beyond it there is no number
+    ends = [math.exp(min(each, 700.0)) for each in (away, away - half, away + half)]
+    return Interval(*ends, nights.n)
 
 
 def _beyond(distance: float, spread: float, nights: int) -> float:

@@ -78,7 +78,7 @@ def _of_runs(before: Run, after: Run) -> Iterator[Difference]:
         yield from _changed(f"package {name}", *found)
     origins = [{c.id: c.origin for c in run.channels} for run in (before, after)]
     for id_ in dict.fromkeys((*origins[0], *origins[1])):
-        yield from _changed(f"meter of {id_}", *(_field(each, id_) for each in origins))
+        yield from _changed(f"meter of {id_}", _field(origins[0], id_), _field(origins[1], id_))
 
 
 def of_cases(before: CaseRecord, after: CaseRecord) -> tuple[Difference, ...]:

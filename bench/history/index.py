@@ -22,7 +22,7 @@ from bench import window as window_
 from bench.history import summary
 from bench.history.store import Store
 from bench.history.summary import clean
-from bench.history.table import Columns, Table, joined
+from bench.history.table import Columns, Part, Table, joined
 
 FOLDER = ".index"
 RULES = (
@@ -187,9 +187,9 @@ def _join(index: Index | None, found: Iterable[_Found]) -> Index:
     """An index with more journals in it, in the order of their start."""
     import numpy as np
 
-    cases: list[Mapping[str, Sequence[Any]]] = [index.cases.columns] if index else []
-    runs: list[Mapping[str, Sequence[Any]]] = [index.runs.columns] if index else []
-    unreadable: list[Mapping[str, Sequence[Any]]] = [index.unreadable.columns] if index else []
+    cases: list[Part] = [index.cases.columns] if index else []
+    runs: list[Part] = [index.runs.columns] if index else []
+    unreadable: list[Part] = [index.unreadable.columns] if index else []
     for each in found:
         if each.run is None:
             bad = {"journal": each.name, "key": each.key, "reason": each.reason}

@@ -66,7 +66,11 @@ class Table:
         return zip(*(self[name] for name in names), strict=True)
 
 
-def joined(parts: Iterable[Mapping[str, Sequence[Any]]], columns: Columns) -> Table:
+Part = Mapping[str, Sequence[Any]] | Mapping[str, NDArray[Any]]
+"""Some rows of a table: columns by name."""
+
+
+def joined(parts: Iterable[Part], columns: Columns) -> Table:
     """One table of several parts; a number that is None becomes NaN.
 
     Equal words are one object: a year has a hundred thousand rows of a few hundred words.
@@ -74,18 +78,19 @@ def joined(parts: Iterable[Mapping[str, Sequence[Any]]], columns: Columns) -> Ta
     kept = list(parts)
     known: dict[str, str] = {}
     made: dict[str, NDArray[Any]] = {}
+    pieces: list[NDArray[Any]]
     for name in columns.names:
         kind = columns.kind(name)
         if kind is str:
             pieces = [_words(part[name], known) for part in kept]
             made[name] = np.concatenate(pieces) if pieces else np.empty(0, object)
         else:
-            found = [np.asarray(part[name], dtype=kind) for part in kept]
-            made[name] = np.concatenate(found) if found else np.empty(0, kind)
+            pieces = [np.asarray(part[name], dtype=kind) for part in kept]
+            made[name] = np.concatenate(pieces) if pieces else np.empty(0, kind)
     return Table(made)
 
 
-def _words(values: Sequence[Any], known: dict[str, str]) -> NDArray[Any]:
+def _words(values: Sequence[Any] | NDArray[Any], known: dict[str, str]) -> NDArray[Any]:
     if isinstance(values, np.ndarray):
         return values
     column = np.empty(len(values), dtype=object)

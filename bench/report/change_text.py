@@ -67,9 +67,9 @@ def values(change: Change) -> Iterator[str]:
     """The values of both sides: energy, time, power, then quality and size."""
     before, after = change.before, change.after
     unit = next(row.case.unit for row in (after, before) if row)
-    yield from _both("energy", *(_energy(row) for row in (before, after)), f"J/{unit}")
-    yield from _both("time", *(_time(row) for row in (before, after)), f"s/{unit}")
-    yield from _both("power", *(_power(row) for row in (before, after)), "W")
+    yield from _both("energy", _energy(before), _energy(after), f"J/{unit}")
+    yield from _both("time", _time(before), _time(after), f"s/{unit}")
+    yield from _both("power", _power(before), _power(after), "W")
     quality = [_quality(row) for row in (before, after)]
     if any(quality):
         same = quality[0] == quality[1]

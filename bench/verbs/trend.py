@@ -1,6 +1,7 @@
 """``joulebench trend``: every case over the nights, with the shifts that are confirmed."""
 
 import argparse
+import gc
 import os
 import shlex
 import sys
@@ -45,6 +46,16 @@ def add(verbs: "Verbs") -> None:
 
 
 def _trend(options: argparse.Namespace) -> int:
+    was_on = gc.isenabled()
+    gc.disable()  # a year is a million small values, and none of them is garbage before the end
+    try:
+        return _written(options)
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _written(options: argparse.Namespace) -> int:
     from bench.history.index import index_of
     from bench.report.trend import trend
     from bench.report.trend_page import files
