@@ -356,3 +356,13 @@ def test_the_first_night_of_a_machine_has_no_night_before_it(tmp_path: Path) -> 
 
     assert {each.word for each in found.decisions} == {Word.INCONCLUSIVE}
     assert not any(line.startswith("also changed") for line in lines)
+
+
+def test_a_folder_whose_night_cannot_be_trusted_says_so_first(tmp_path: Path) -> None:
+    for number in range(9):
+        save(night(number, [(a_case(), pairs(0.01, 0.001, 1.2 if number == 8 else 1.0))]), tmp_path)
+
+    found, lines = from_history(tmp_path)
+
+    assert found.untrusted
+    assert lines[1].startswith("UNTRUSTED: ")
