@@ -402,3 +402,16 @@ def test_runs_that_share_no_case_are_not_comparable_and_say_why(
 
     assert main(["compare", str(one_), str(other)]) == 2
     assert "it is not in the run" in capsys.readouterr().err
+
+
+def test_the_split_holds_also_where_the_windows_of_a_run_differ() -> None:
+    """The mean of powers is then not the mean energy over the mean time."""
+    uneven = [
+        (Cost({PACKAGE.id: 0.01}, 0.001 * f), Cost({PACKAGE.id: 0.01}, 0.001 / f))
+        for f in (0.5, 1.0, 2.0, 1.0)
+    ]
+
+    found = one(night(0), night(1, [(a_case(), uneven)]))
+
+    product = ratio(found.time).value * ratio(found.power).value
+    assert ratio(found.energy).value == pytest.approx(product, rel=1e-12)
