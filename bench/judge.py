@@ -35,7 +35,7 @@ class Judge:
 
     Args:
         seed: That of the session, from which its variants are made.
-        seeds: How many, this one included.
+        seeds: How many, this one included; 0 judges nothing.
         workers: Make variants of the other seeds.
     """
 
@@ -47,8 +47,8 @@ class Judge:
     def __call__(
         self, variant: Variant, progress: Callable[[str], None] = lambda _: None
     ) -> Quality | None:
-        """A variant's quality; None if its workload has nothing to judge it by."""
-        if variant.workload.quality is None:
+        """A variant's quality; None if its workload has nothing to judge it by, or nobody asks."""
+        if variant.workload.quality is None or self.seeds < 1:
             return None
         for model, workload, quality in self._judged:
             if model() is variant.model and workload == variant.workload.name:

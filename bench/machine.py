@@ -8,6 +8,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -39,7 +40,8 @@ class Machine:
         turbo: Whether turbo is on, or None if unknown.
         python: Interpreter version.
         last_level_cache_bytes: Of the first CPU's largest cache, as the kernel says, or None.
-        driver: Version of the NVIDIA kernel driver, or None if there is none.
+        microcode: Revision of the CPU's microcode, or None.
+        gpu_driver: Version of NVIDIA's kernel driver, or None.
     """
 
     id: str
@@ -54,7 +56,8 @@ class Machine:
     turbo: bool | None
     python: str
     last_level_cache_bytes: int | None = None
-    driver: str | None = None
+    microcode: str | None = None
+    gpu_driver: str | None = None
 
 
 def fingerprint(root: Path = Path("/")) -> Machine:
@@ -78,7 +81,8 @@ def fingerprint(root: Path = Path("/")) -> Machine:
         turbo=_turbo(root),
         python=platform.python_version(),
         last_level_cache_bytes=last_level_cache(root),
-        driver=_driver(root),
+        microcode=info.get("microcode"),
+        gpu_driver=_gpu_driver(root),
     )
 
 
@@ -127,10 +131,11 @@ def _gpus(root: Path) -> tuple[Gpu, ...]:
     return tuple(found)
 
 
-def _driver(root: Path) -> str | None:
-    """Such as ``570.86.15``, from the line in which NVIDIA's kernel module names itself."""
-    first = (_text(root / "proc/driver/nvidia/version") or "").partition("\n")[0]
-    return next((w for w in first.split() if w[:1].isdigit() and "." in w), None)
+def _gpu_driver(root: Path) -> str | None:
+    """The version in a line such as ``NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.1.2``."""
+    text = _text(root / "proc/driver/nvidia/version") or ""
+    found = re.search(r"Kernel Module.*? (\d+\.\d+(?:\.\d+)*)", text)
+    return found[1] if found else None
 
 
 def _virtualised(root: Path, info: dict[str, str]) -> str | None:

@@ -90,6 +90,46 @@ def measure_case(
                     yield block
 
 
+def measure_alone(
+    case: str,
+    side: Side,
+    number: int,
+    schedule: Schedule,
+    instruments: Instruments,
+    *,
+    seed: int,
+    done: Sequence[Window] = (),
+) -> Iterator[Window | Discard]:
+    """Measures one side with nothing beside it, and yields each block as it ends.
+
+    What it is held against runs in another process, as `bench.gate.night` has it.
+
+    Args:
+        case: The case's id.
+        side: What runs.
+        number: How many blocks.
+        schedule: How long they are.
+        instruments: What is read.
+        seed: Decides at which phases of the meter's refresh blocks begin.
+        done: Windows of the case that were measured before; they are not measured again.
+    """
+    order = itertools.count(1 + max((window.order for window in done), default=-1))
+    phases = _phases(random.Random(f"{seed}/{case}"))  # noqa: S311 - it keeps no secret
+    kept = {window.pair for window in done if window.role == side.role}
+    with _frozen_heap():
+        ready = warm_up(case, side, schedule, instruments, next(order))
+        yield ready
+        per_call = [ready.seconds / ready.calls]
+        blocks = schedule.in_process(instruments.summed)
+        runner = _Runner(case, (side, side), blocks, instruments, order, per_call)
+        runner.known = {guard.sort_of(flag) for flag in ready.flags}
+        period_s = _period_s(instruments.summed) if schedule.shifted else 0.0
+        for block in range(number):
+            shift_s = next(phases) * period_s
+            if block not in kept:
+                yield from runner.run(0, block, shift_s)
+
+
 def is_enough(windows: Iterable[Window], schedule: Schedule, summed: Iterable[Channel]) -> bool:
     """Whether the pairs measured so far answer what was asked: see `Schedule.target`.
 

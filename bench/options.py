@@ -15,13 +15,14 @@ HELP: Mapping[str, tuple[str, str]] = {
     "require": ("", "'measured': refuse to start where no instrument can be read."),
     "results": ("results", "Where journals go; reports go beside it. Default: results."),
     "seed": ("0", "Orders the blocks and seeds the techniques. Default: 0."),
-    "seeds": ("5", "Seeds over which the quality of a variant is judged. Default: 5."),
+    "seeds": ("5", "Seeds over which quality is judged; 0 judges none. Default: 5."),
     "weights": (
         "random",
         "Of whole models: random, hub (downloads), or a checkpoint's path. Default: random.",
     ),
     "data": ("", "A folder of labelled data to judge quality by. Default: none."),
     "processes": ("0", "Fresh processes in which each side runs. Default: 0, in this one."),
+    "alone": ("0", "Blocks of each case with nothing beside it, for joulebench gate. Default: 0."),
 }
 """By name: the default, and the help."""
 
@@ -55,8 +56,15 @@ def settings(
     if not seed.lstrip("-").isdigit():
         raise ValueError(f"--joules-seed={seed}: give a whole number")
     seeds = given("seeds")
-    if not seeds.isdecimal() or int(seeds) < 1:
-        raise ValueError(f"--joules-seeds={seeds}: give a whole number, 1 or more")
+    if not seeds.isdecimal():
+        raise ValueError(f"--joules-seeds={seeds}: give a whole number; 0 judges no quality")
+    alone, number = given("alone"), processes(given("processes"))
+    if not alone.isdecimal():
+        raise ValueError(f"--joules-alone={alone}: give a whole number of blocks")
+    if int(alone) and number:
+        raise ValueError(
+            f"--joules-alone={alone} runs one side in this process; leave out --joules-processes"
+        )
     return Settings(
         profile=profile,
         schedule=PROFILES[profile],
@@ -68,8 +76,9 @@ def settings(
         raw=raw,
         require_measured=require == "measured",
         command=command,
-        processes=processes(given("processes")),
+        processes=number,
         seeds=int(seeds),
+        alone=int(alone),
         sources=Sources(given("weights"), given("data")),
     )
 

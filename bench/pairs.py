@@ -35,8 +35,13 @@ def pairs_of(windows: Iterable[Window]) -> list[Pair]:
 
 
 def time_ratio(pairs: Sequence[Pair]) -> Budget | None:
-    """Variant ÷ baseline of the median latency of a call; None for fewer than two pairs."""
+    """Variant ÷ baseline of the median latency of a call; None for fewer than two pairs.
+
+    Every pair counts: one in which a call took no time leaves no ratio.
+    """
     values = [(_typical_s(one), _typical_s(other)) for one, other in pairs]
+    if any(min(value) <= 0 for value in values):
+        return None
     found = log_ratio(_replicates(pairs, values))
     return ratio_budget(found) if found else None
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from bench.child import Launcher
     from bench.fixture import Joules
+    from bench.instruments import Instruments
     from bench.result import Result
     from bench.run import Settings
     from bench.session import Session
@@ -64,6 +65,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest="joules_raw",
         help="Keep every raw reading in the journal: joulebench replay makes all joules again.",
     )
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Tells pytest of the hooks that a project may define."""
+    from bench import hookspec
+
+    pluginmanager.add_hookspecs(hookspec)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -152,6 +160,8 @@ class _State:
         config = self.config
         ours = [item for item in session.items if _uses_joules(item) and not _is_skipped(item)]
         self.cases = len(ours)
+        if self.measuring and config.option.collectonly and _option(config, "alone") != "0":
+            self._write_tests(ours)
         if not (self.measuring and self.cases) or config.option.collectonly:
             return
         if config.getoption("benchmark_disable", default=False):
@@ -163,6 +173,7 @@ class _State:
         self._say(plan(self.session, [_said(item).get("pairs") for item in ours]))
 
     def _start(self) -> "Session":
+        from bench.alone import AloneSession
         from bench.meter import MeterUnavailable
         from bench.record import JournalError
         from bench.session import NothingMeasuresError, Session
@@ -170,11 +181,29 @@ class _State:
         try:
             settings = self._settings()
             launcher = self._launcher() if settings.processes else None
-            return Session.start(settings, self._say, os.environ, launcher=launcher)
+            kind = AloneSession if settings.alone else Session
+            instruments = None if settings.meters else self._own_instruments()
+            return kind.start(settings, self._say, os.environ, instruments, launcher)
         except (NothingMeasuresError, MeterUnavailable) as error:
             pytest.exit(f"joules: {error}", EXIT_CANNOT_MEASURE)
         except (JournalError, OSError, ValueError) as error:
             pytest.exit(f"joules: {error}", pytest.ExitCode.USAGE_ERROR)
+
+    def _own_instruments(self) -> "Instruments | None":
+        """Those that the project brings: see `bench.hookspec`."""
+        found: Instruments | None = self.config.hook.pytest_joules_instruments(config=self.config)
+        return found
+
+    def _write_tests(self, ours: list[pytest.Item]) -> None:
+        """Tells whoever starts a process for each of them which tests would be measured."""
+        from bench.alone import write_tests
+
+        here = self.config.invocation_params.dir
+        tests = (
+            (item.nodeid, os.path.relpath(item.path, here) + "::" + item.nodeid.partition("::")[2])
+            for item in ours
+        )
+        write_tests(here / _option(self.config, "results"), self.config.args, tests)
 
     def _settings(self) -> "Settings":
         from bench.options import settings
@@ -273,7 +302,7 @@ class _State:
     def _finish(self, session: "Session", exit_status: int) -> tuple[Path, ...]:
         """Ends the journal and writes the report; gives the paths of what there is."""
         path = session.finish(exit_status)
-        if not session.has_cases:
+        if not session.has_cases or session.settings.alone:
             return ()
         from bench.report.write import write
 

@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.journal_line import parse, short
 from bench.meter import Channel, Reading, Status, Unusable
 from bench.quantities import Kind
+from bench.soundness import fault_of
 from bench.window import ChannelEnergy
 
 SCHEMA = 1
+_RESTORE = "restore the file from git"
 
 
 class JournalError(ValueError):
@@ -200,14 +203,30 @@ def from_json(line: str) -> Record:
     """The record of one line.
 
     Raises:
-        JournalError: The line is no record of a schema that this version reads.
+        JournalError: The line is no record of a schema that this version reads, or holds what the
+            schema refuses: a wrong type, a negative energy, a number that is not finite.
     """
-    fields = json.loads(line)
-    name = fields.pop("record", None) if isinstance(fields, dict) else None
-    if name not in TYPES:
-        raise JournalError(f"found the record type {name!r}, wanted one of {', '.join(TYPES)}")
+    try:
+        fields = parse(line)
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        raise JournalError(f"{error}; {_RESTORE}") from error
+    name = fields.get("record") if isinstance(fields, dict) else None
+    if not isinstance(name, str) or name not in TYPES:
+        raise JournalError(f"found the record type {short(name)}, wanted one of {', '.join(TYPES)}")
     if name == "run":
-        _require_schema(fields.pop("schema", None))
+        _require_schema(fields.get("schema"))
+    if (fault := fault_of(name, fields)) is not None:
+        raise JournalError(f"{fault}; {_RESTORE}")
+    del fields["record"]
+    return _record(name, fields)
+
+
+def _record(name: str, fields: dict[str, Any]) -> Record:
+    """The record that sound fields make."""
+    if name == "run":
+        del fields["schema"]
         fields["channels"] = tuple(_channel(c) for c in fields["channels"])
         fields["unusable"] = tuple(
             Unusable(**{**u, "status": Status(u["status"])}) for u in fields["unusable"]
@@ -219,9 +238,6 @@ def from_json(line: str) -> Record:
         fields["latency_s"] = Latency(**fields["latency_s"]) if fields["latency_s"] else None
         fields["flags"] = tuple(fields["flags"])
         fields["readings"] = tuple(_reading(*r) for r in fields.get("readings", ()))
-        idle = fields["role"] == "idle"
-        if fields["t1_ns"] <= fields["t0_ns"] or not (idle or fields["samples"] > 0):
-            raise JournalError("found a window without length or without samples, wanted both")
     record: Record = TYPES[name](**fields)
     return record
 
@@ -229,7 +245,7 @@ def from_json(line: str) -> Record:
 def _require_schema(found: object) -> None:
     if not isinstance(found, int) or found > SCHEMA:
         raise JournalError(
-            f"the journal has schema {found}, this joulebench reads up to {SCHEMA};"
+            f"the journal has schema {short(found)}, this joulebench reads up to {SCHEMA};"
             " install a newer one: pip install --upgrade joulebench"
         )
 

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from bench.contradictions import require_sound
+from bench.meter import Channel
 from bench.record import (
     NAMES,
     Begin,
@@ -36,6 +38,9 @@ from bench.record import (
 
 ROOM_BYTES = 16 * 2**20
 """Least space on the disk with which a session begins: hundreds of cases with all their windows."""
+
+ACCEPTED = "accepted.jsonl"
+"""Stands beside the journals and is none: what `bench.gate.accepted` keeps."""
 
 RESUMED = "the session was cut off before this line, and resumed after it"
 
@@ -227,9 +232,14 @@ def read(path: Path) -> Journal:
 
 def _records(path: Path, text: str, torn: int) -> Iterator[Record]:
     lines = text.split("\n") if text else []
+    channels: dict[str, Channel] = {}
     for number, line in enumerate(lines, start=1):
         try:
-            yield from_json(line)
+            record = from_json(line)
+            if isinstance(record, Run):
+                channels = _first_of(record, number)
+            require_sound(record, channels)
+            yield record
         except JournalError as error:
             raise JournalError(f"{path}, line {number}: {error}") from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -239,6 +249,13 @@ def _records(path: Path, text: str, torn: int) -> Iterator[Record]:
             ) from error
     if torn:
         yield Note("", f"the last line was torn off after {torn} bytes and is left out")
+
+
+def _first_of(run: Run, line: int) -> dict[str, Channel]:
+    """The channels of the run record, of which a journal has one."""
+    if line > 1:
+        raise JournalError("found a second run record, wanted one run a file; split the file here")
+    return {channel.id: channel for channel in run.channels}
 
 
 def _assemble(path: Path, records: list[Record]) -> Journal:
@@ -260,6 +277,9 @@ def _assemble(path: Path, records: list[Record]) -> Journal:
                 flight.begun[record.case] = record.workload_version
             case CaseRecord():
                 blocks = flight.blocks.pop(record.case, [])
+                if record.case in cases:
+                    windows, note = _without(windows, record.case)
+                    notes.append(note)
                 cases[record.case] = record
                 windows += [block for block in blocks if isinstance(block, Window)]
                 discards += [block for block in blocks if isinstance(block, Discard)]
@@ -268,6 +288,7 @@ def _assemble(path: Path, records: list[Record]) -> Journal:
                 notes += flight.drop(set(flight.blocks) - set(flight.begun))
             case Note():
                 notes += [*flight.drop([record.case]), record]
+    notes += _chains(cases)
     unfinished = flight.attempts()
     notes += flight.drop(list(flight.blocks))
     end = records[-1] if isinstance(records[-1], End) else None
@@ -281,6 +302,22 @@ def _assemble(path: Path, records: list[Record]) -> Journal:
         end,
         unfinished,
     )
+
+
+def _without(windows: list[Window], case: str) -> tuple[list[Window], Note]:
+    """What is left of the windows when a case is recorded again, and a note of it."""
+    kept = [window for window in windows if window.case != case]
+    text = f"it was recorded twice: {len(windows) - len(kept)} windows of the first are left out"
+    return kept, Note(case, text)
+
+
+def _chains(cases: Mapping[str, CaseRecord]) -> list[Note]:
+    """A note for each case whose baseline is held against yet another case, or against it."""
+    return [
+        Note(case.case, f"its baseline {other.case} has a baseline of its own, {other.baseline}")
+        for case in cases.values()
+        if (other := cases.get(case.baseline)) is not None and other.baseline != other.case
+    ]
 
 
 @dataclass
@@ -311,7 +348,7 @@ class _Flight:
 
 def journals(folder: Path) -> list[Path]:
     """The journals of a folder, oldest first."""
-    return sorted(folder.glob("*.jsonl"))
+    return sorted(path for path in folder.glob("*.jsonl") if path.name != ACCEPTED)
 
 
 def lines(journal: Journal) -> list[dict[str, Any]]:

@@ -74,7 +74,7 @@ class Result:
         """
         row = self._measured_row()
         if row.energy_ratio is None:
-            raise NotMeasuredError(f"energy was not measured: {row.energy}")
+            raise NotMeasuredError(_why_no_ratio(row))
         return row.energy_ratio
 
     @property
@@ -98,5 +98,11 @@ class Result:
         """
         row = self._measured_row()
         if row.energy_verdict is Verdict.NOT_MEASURED:
-            raise NotMeasuredError(f"energy was not measured: {row.energy}")
+            raise NotMeasuredError(_why_no_ratio(row))
         return row.energy_verdict
+
+
+def _why_no_ratio(row: Row) -> str:
+    if isinstance(row.energy, Absent):
+        return f"energy was not measured: {row.energy}"
+    return "nothing was measured beside it; run it without --joules-alone, with two pairs or more"

@@ -50,7 +50,8 @@ class Settings:
         raw: Keep the raw readings of every window in the journal.
         command: What the user typed.
         processes: Fresh processes in which each side runs; 0 for that of the session.
-        seeds: Seeds over which the quality of variants is judged.
+        seeds: Seeds over which the quality of variants is judged; 0 judges none.
+        alone: Blocks of each case with nothing beside it; 0 measures pairs.
         sources: Where weights and data of workloads come from.
     """
 
@@ -66,6 +67,7 @@ class Settings:
     command: str = field(default_factory=lambda: shlex.join(sys.argv))
     processes: int = 0
     seeds: int = 1
+    alone: int = 0
     sources: Sources = field(default_factory=Sources)
 
     def as_record(self) -> dict[str, Any]:
@@ -81,6 +83,7 @@ class Settings:
             # a path may name its owner: its last part tells one checkpoint from another
             "weights": Path(self.sources.weights).name,
             "data": Path(self.sources.data).name,
+            **({"alone": self.alone} if self.alone else {}),
         }
 
 
@@ -131,7 +134,7 @@ def open_journal(settings: Settings, run: Run, say: Callable[[str], None]) -> re
     return records.JournalWriter.create(settings.results, run)
 
 
-_EARLIER = {"processes": 0, "seeds": 1, "weights": RANDOM, "data": ""}
+_EARLIER = {"processes": 0, "alone": 0, "seeds": 1, "weights": RANDOM, "data": ""}
 
 
 def _require_same(old: Run, new: Run, path: Path) -> None:

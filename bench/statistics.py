@@ -57,6 +57,7 @@ _NORMAL_MEDIAN = 0.6745  # half of a normal distribution lies within so many sta
 _CAUTION = 1.5  # standard errors; with fewer, few correlated windows miss the truth too often
 _LEAST_DEGREES = 2.0  # the t of a single one is so wide that it says nothing
 _LEAST_SHOWN = 0.05  # so little of a spread is left to see that the interval is no use anyway
+_FARTHEST = 345.0  # e to the power of it is 1e150: no ratio beyond it means anything, or overflows
 
 
 def t_quantile(confidence: float, degrees: float) -> float:
@@ -223,6 +224,18 @@ def log_ratio(
     return middle, standard, degrees, len(logs)
 
 
+def ratio_of(log: float, half: float, n: int) -> Interval:
+    """The ratio of which *log* ± *half* is the natural logarithm; no end beyond 1e±150.
+
+    >>> ratio_of(0.0, 1000.0, 2).high < 1e150
+    True
+    """
+    value, low, high = (
+        math.exp(max(-_FARTHEST, min(_FARTHEST, end))) for end in (log, log - half, log + half)
+    )
+    return Interval(value, low, high, n)
+
+
 def ratio_interval(
     pairs: Sequence[tuple[float, float]], *, confidence: float = 0.95
 ) -> Interval | None:
@@ -240,7 +253,7 @@ def ratio_interval(
         return None
     middle, standard, degrees, n = found
     half = t_quantile(confidence, degrees) * standard
-    return Interval(math.exp(middle), math.exp(middle - half), math.exp(middle + half), n)
+    return ratio_of(middle, half, n)
 
 
 def verdict(ratio: Interval | None, margin: float) -> Verdict:
@@ -300,8 +313,11 @@ def pairs_to_decide(ratio: Interval, margin: float, confidence: float = 0.95) ->
         confidence: Such as 0.95.
 
     Returns:
-        The number of pairs, or None beyond ten thousand.
+        The number of pairs; None beyond ten thousand, or where the interval reaches an end of what
+        can be told, so that its spread is unknown.
     """
+    if math.log(ratio.high) >= _FARTHEST or math.log(ratio.low) <= -_FARTHEST:
+        return None
     distance = abs(math.log1p(margin) - abs(math.log(ratio.value)))
 
     def half(n: int) -> float:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.meter import Channel
-from bench.statistics import Interval, t_quantile
+from bench.statistics import Interval, ratio_of, t_quantile
 from bench.window import ChannelEnergy
 
 SPREAD = "spread"
@@ -85,8 +85,7 @@ class Budget:
 
     def ratio(self) -> Interval:
         """The ratio of which this is the logarithm, with its interval."""
-        low, high = self.value - self.half, self.value + self.half
-        return Interval(math.exp(self.value), math.exp(low), math.exp(high), self.n)
+        return ratio_of(self.value, self.half, self.n)
 
 
 def bounds_of(energy: ChannelEnergy, channel: Channel, seconds: float) -> dict[str, float]:

@@ -233,7 +233,7 @@ def test_a_case_of_only_one_run_is_new_or_gone() -> None:
 def test_other_packages_and_kernels_are_told_and_forbid_nothing() -> None:
     after = night(
         1,
-        machine={**MACHINE, "kernel": "Linux 6.9", "driver": "570.1"},
+        machine={**MACHINE, "kernel": "Linux 6.9", "gpu_driver": "570.1"},
         packages={"torch": "2.9.1"},
         settings={"profile": "full"},
         seed=3,

@@ -51,11 +51,11 @@ def test_carbon_appears_only_with_a_factor_that_was_stated(measured: Path) -> No
     assert "CO2e" in (measured / "country.md").read_text()
 
 
-def test_a_page_is_never_written_over_its_own_table(
+def test_a_name_that_no_form_has_is_refused_with_those_that_there_are(
     measured: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["report", "-o", "page.csv"]) == 2
-    assert "give a name ending in .md" in capsys.readouterr().err
+    assert main(["report", "-o", "page.pdf"]) == 2
+    assert "wanted a name that ends in .md, .html, .tex, .csv" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_the_fingerprint_is_read_from_the_files_of_the_kernel(root: Path) -> Non
     assert machine.memory_bytes == 1024 * 1024
     assert (machine.governor, machine.turbo) == ("powersave", True)
     assert machine.virtualised is None
-    assert machine.driver == "570.86.15"
+    assert machine.gpu_driver == "570.86.15"
     assert [(gpu.name, gpu.uuid) for gpu in machine.gpu] == [("NVIDIA T4", "GPU-1234")]
 
 
@@ -91,7 +91,7 @@ def test_the_hypervisor_is_named_where_the_firmware_names_it(root: Path) -> None
 def test_an_empty_file_system_still_gives_a_fingerprint(tmp_path: Path) -> None:
     machine = fingerprint(tmp_path)
 
-    assert machine.driver is None
+    assert machine.gpu_driver is None
     assert machine.memory_bytes is None
     assert machine.governor is None
     assert machine.turbo is None
@@ -133,3 +133,25 @@ def test_the_revision_is_known_inside_a_repository_only(tmp_path: Path) -> None:
 
 def test_versions_leave_out_what_is_not_installed() -> None:
     assert list(versions(["pytest", "no-such-distribution"])) == ["pytest"]
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19", "535.104.05"),
+        (
+            "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.15  Release",
+            "570.86.15",
+        ),
+        ("something else 1.2", None),
+    ],
+)
+def test_driver_and_microcode_are_read_where_the_kernel_tells_them(
+    root: Path, text: str, version: str | None
+) -> None:
+    assert (fingerprint(root).gpu_driver, fingerprint(root).microcode) == (None, None)
+
+    (root / "proc/driver/nvidia/version").write_text(text)
+    (root / "proc/cpuinfo").write_text("model name: Some Core\nmicrocode\t: 0xf0\n")
+
+    assert (fingerprint(root).gpu_driver, fingerprint(root).microcode) == (version, "0xf0")

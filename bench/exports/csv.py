@@ -1,6 +1,6 @@
 """Every window and channel in long form, SI units, for what reads nothing but CSV.
 
-The numbers of a report stand in the CSV beside its page.
+The numbers of a report stand in the CSV beside its page. No text is a formula to a spreadsheet.
 """
 
 from collections.abc import Sequence
@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from bench.compare import Table
 from bench.export_format import FileFormat, Rendered
 from bench.exports._tables import windows
+from bench.report.text import cell
 
 
 def _render(tables: Sequence[Table]) -> Rendered:
     if not any(table.rows for table in tables):
         return Rendered({})
-    return Rendered({"": str(windows(tables).to_csv(index=False, lineterminator="\n"))})
+    found = windows(tables)
+    texts: list[str] = list(found.select_dtypes("string").columns)
+    found[texts] = found[texts].map(cell, na_action="ignore")
+    return Rendered({"": str(found.to_csv(index=False, lineterminator="\n"))})
 
 
 export = FileFormat(

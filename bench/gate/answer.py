@@ -63,7 +63,7 @@ class Series:
         kind: Kind of the energy, such as ``measured``; empty for a time.
         boundary: What the joules contain; empty for a time.
         pairs: In the order in which they were measured.
-        margin: Least change that counts, as a share: 0.02.
+        margin: Least change that counts, as a share: 0.01.
         floor: Least change that counts, in the unit of the values: some steps of the counter.
         canary: Whether both sides are the baseline revision: a control of the night.
         absent: Why nothing can be said (``word`` is then not measured or not comparable); else "".
@@ -76,7 +76,7 @@ class Series:
     kind: str = ""
     boundary: str = ""
     pairs: tuple[Pair, ...] = ()
-    margin: float = 0.02
+    margin: float = 0.01
     floor: float = 0.0
     canary: bool = False
     absent: str = ""

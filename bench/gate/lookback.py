@@ -33,7 +33,7 @@ from bench.history.noise import LEAST_SPREAD, Nights, is_usable, nights_of
 from bench.history.table import Table
 from bench.quantities import Kind
 from bench.record import JournalError
-from bench.statistics import Interval, t_quantile
+from bench.statistics import Interval, ratio_of, t_quantile
 
 LIMIT = 5.0
 """Least distance from the median, in spreads."""
@@ -251,9 +251,7 @@ def _ratio(seen: _Seen, nights: Nights, usual: float) -> Interval:
     """Tonight ÷ the median of the nights; its interval is that of one more night."""
     away = math.log(seen.tonight) - nights.middle
     standard = max(nights.spread, usual) * math.sqrt(1 + math.pi / (2 * nights.n))
-    half = t_quantile(0.95, nights.n - 1) * standard
-    ends = [math.exp(min(each, 700.0)) for each in (away, away - half, away + half)]
-    return Interval(*ends, nights.n)
+    return ratio_of(away, t_quantile(0.95, nights.n - 1) * standard, nights.n)
 
 
 def _beyond(distance: float, spread: float, nights: int) -> float:

@@ -48,7 +48,17 @@ RUN_COUNTS = ("cases",)
 UNREADABLE_TEXTS = ("journal", "key", "reason")
 """Columns of what cannot be read."""
 
-_ENVIRONMENT = ("cpu", "cpus", "kernel", "driver", "governor", "turbo", "virtualised", "python")
+_ENVIRONMENT = (
+    "cpu",
+    "cpus",
+    "kernel",
+    "gpu_driver",
+    "microcode",
+    "governor",
+    "turbo",
+    "virtualised",
+    "python",
+)
 
 
 def columns(journal: Journal) -> dict[str, list[Any]]:

@@ -47,7 +47,8 @@ def why_absent(table: Table) -> Absent:
     """Why a table has no energy, with what helps: the meter that is nearest to working."""
     run = table.journal.run
     if table.cover:
-        return next(row.energy for row in table.rows if isinstance(row.energy, Absent))
+        absent = (row.energy for row in table.rows if isinstance(row.energy, Absent))
+        return next(absent, Absent("no case was timed"))
     found = sorted(run.unusable, key=lambda each: _distance(each, table.device))
     if found:
         return Absent(found[0].reason, found[0].fix)

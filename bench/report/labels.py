@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_SIZE = 7.5  # pt
-_CHARACTER = 0.56  # mean width of a DejaVu Sans character, in font sizes
-_NEAR, _FAR = 7.0, 11.0  # pt from the point; beyond the second a line leads to it
+SIZE = 7.5  # pt
+CHARACTER = 0.56  # mean width of a DejaVu Sans character, in font sizes
+_NEAR, FAR = 7.0, 11.0  # pt from the point; beyond the second a line leads to it
 _DISTANCE = 0.8  # square points of covering that one point of distance is worth
 
 Mark = tuple[float, float, str, str]
@@ -44,25 +44,45 @@ def place(axes: "Axes", marks: Sequence[Mark], segments: Sequence[Segment] = ())
 
     frame = axes.get_window_extent()
     inside = Box(*(scale * end for end in (frame.x0, frame.y0, frame.x1, frame.y1)))
-    centres = [on_page(x, y) for x, y, *_ in marks]
-    taken = [Box(x - 5, y - 5, x + 5, y + 5) for x, y in centres]
-    taken += [_around(on_page(x, y), on_page(to_x, to_y)) for x, y, to_x, to_y in segments]
-    for (x, y, text, weight), centre in zip(marks, centres, strict=True):
-        dx, dy, box = _best(centre, _CHARACTER * _SIZE * len(text), taken, inside)
-        taken.append(Box(box.left - 3, box.bottom, box.right + 3, box.top))
-        far = abs(dy) > _FAR
+    placed = chosen(
+        [(*on_page(x, y), text) for x, y, text, _ in marks],
+        [(*on_page(x, y), *on_page(to_x, to_y)) for x, y, to_x, to_y in segments],
+        inside,
+    )
+    for (x, y, text, weight), (dx, dy) in zip(marks, placed, strict=True):
+        far = abs(dy) > FAR
         axes.annotate(
             text,
             (x, y),
             xytext=(dx, dy),
             textcoords="offset points",
-            fontsize=_SIZE,
+            fontsize=SIZE,
             fontweight=weight,
             verticalalignment="center",
             zorder=5,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6},
             arrowprops={"arrowstyle": "-", "color": "#b0b0b0", "linewidth": 0.6} if far else None,
         )
+
+
+def chosen(
+    marks: Sequence[tuple[float, float, str]], segments: Sequence[Segment], inside: Box
+) -> list[tuple[float, float]]:
+    """Where the left end of each label stands from its point, in points of a page, y upwards.
+
+    Args:
+        marks: Where the points are, and the label of each.
+        segments: Lines that a label had better not cover.
+        inside: The frame.
+    """
+    taken = [Box(x - 5, y - 5, x + 5, y + 5) for x, y, _ in marks]
+    taken += [_around((x, y), (to_x, to_y)) for x, y, to_x, to_y in segments]
+    placed = []
+    for x, y, text in marks:
+        dx, dy, box = _best((x, y), CHARACTER * SIZE * len(text), taken, inside)
+        taken.append(Box(box.left - 3, box.bottom, box.right + 3, box.top))
+        placed.append((dx, dy))
+    return placed
 
 
 def _around(one: tuple[float, float], other: tuple[float, float]) -> Box:
@@ -78,7 +98,7 @@ def _best(
     x, y = centre
     found = []
     for dx, dy in _offsets(width):
-        box = Box(x + dx, y + dy - _SIZE * 0.65, x + dx + width, y + dy + _SIZE * 0.65)
+        box = Box(x + dx, y + dy - SIZE * 0.65, x + dx + width, y + dy + SIZE * 0.65)
         outside = (box.right - box.left) * (box.top - box.bottom) - box.covered(inside)
         away = abs(dy) + max(0.0, dx, -dx - width)
         cost = sum(box.covered(other) for other in taken) + 3 * outside + _DISTANCE * away

@@ -1,11 +1,12 @@
 """The main table: one row for each case, grouped by workload, as Markdown."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from bench.compare import Row, Table
 from bench.quantities import Absent, Quantity
 from bench.report import best_runtime, blocks, findings, pareto, text
+from bench.report.captions import caption
 from bench.report.winners import is_measured, winners
 from bench.statistics import Interval, Verdict
 
@@ -41,25 +42,66 @@ class Footnotes:
         return [f"<sub>{joined}</sub>"] if joined else []
 
 
-def main_table(table: Table) -> str:
-    """The table of one device as Markdown: a part for each workload, then the footnotes."""
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The rows of one workload, as every form of the report prints them.
+
+    Args:
+        workload: Its name, not escaped.
+        caption: Markdown.
+        header: Markdown; so are the cells.
+        rows: As many cells each as the header.
+        left: How many columns, from the first, are text.
+        last: How many columns at the end are text.
+    """
+
+    workload: str
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: int
+    last: int
+
+
+def main_table(table: Table, names: Collection[str] | None = None) -> str:
+    """The table of one device as Markdown: a part for each workload, then the footnotes.
+
+    Args:
+        table: Of one device.
+        names: Only these workloads; all if None.
+    """
     notes = Footnotes()
-    parts = []
-    for name, rows in findings.workloads(table):
-        best = [row for _, group in findings.settings(rows) for row in winners(group)]
-        columns, crossed = _columns(table, rows, notes), best_runtime.crosses(rows)
-        kinds = any(column.header == "kind" for column in columns)
-        bold = _BOLD_BY_TIME if crossed and not is_measured(rows) else _BOLD
-        lines = [_cells(columns, row, bold if row in best else ()) for row in rows]
-        grid = blocks.table(
-            [column.header for column in columns],
-            lines,
-            left=3 if crossed else 1,
-            last=2 if kinds else 1,
-        )
-        parts.append(f"{_caption(name, rows)}\n\n{grid}")
-    legend = [_LEGEND] if best_runtime.crosses(table.rows) else []
+    parts = [
+        f"{grid.caption}\n\n{blocks.table(grid.header, grid.rows, grid.left, grid.last)}"
+        for grid in grids(table, notes, names)
+    ]
+    rows = [row for row in table.rows if names is None or row.case.workload in names]
+    legend = [_LEGEND] if best_runtime.crosses(rows) else []
     return "\n\n".join((*legend, *parts, *notes.lines()))
+
+
+def grids(table: Table, notes: Footnotes, names: Collection[str] | None = None) -> list[Grid]:
+    """The rows of each workload; the reasons of what is absent go to *notes*."""
+    return [
+        _grid(table, name, rows, notes)
+        for name, rows in findings.workloads(table)
+        if names is None or name in names
+    ]
+
+
+def _grid(table: Table, name: str, rows: Sequence[Row], notes: Footnotes) -> Grid:
+    best = [row for _, group in findings.settings(rows) for row in winners(group)]
+    columns, crossed = _columns(table, rows, notes), best_runtime.crosses(rows)
+    kinds = any(column.header == "kind" for column in columns)
+    bold = _BOLD_BY_TIME if crossed and not is_measured(rows) else _BOLD
+    return Grid(
+        name,
+        caption(name, rows),
+        tuple(column.header for column in columns),
+        tuple(_cells(columns, row, bold if row in best else ()) for row in rows),
+        left=3 if crossed else 1,
+        last=2 if kinds else 1,
+    )
 
 
 _LEGEND = (
@@ -72,49 +114,13 @@ _BOLD = ("variant", "runtime", "energy", "verdict")
 _BOLD_BY_TIME = ("variant", "runtime", "time", "verdict")
 
 
-def _cells(columns: Sequence[Column], row: Row, bold: tuple[str, ...]) -> list[str]:
+def _cells(columns: Sequence[Column], row: Row, bold: tuple[str, ...]) -> tuple[str, ...]:
     """The cells of a row; what makes it best is bold: its name, its cost, its verdict."""
     cells = [column.cell(row) for column in columns]
     for index, column in enumerate(columns):
         if column.header.startswith(bold):
             cells[index] = f"**{cells[index]}**"
-    return cells
-
-
-def _caption(name: str, rows: Sequence[Row]) -> str:
-    """The workload, and the quality that counts for it."""
-    held = _held_against(rows)
-    quality = next((row.case.quality for row in rows if row.case.quality), None)
-    if quality is None:
-        return f"**{text.escape(name)}** · quality not judged{held}"
-    share = findings.is_share(next(row for row in rows if row.case.quality))
-    target = quality.get("target")
-    wanted = "no target" if target is None else f"target ≥ {_level(target, share=share)}"
-    count = f", n = {text.fixed(quality['n'], 0)}" if quality.get("n") else ""
-    seeds = quality.get("seeds", ())
-    over = f", mean of {len(seeds)} seeds ± 95 %" if seeds else ""
-    metric = text.escape(quality["metric"])
-    return f"**{text.escape(name)}** · {metric} ({wanted}{count}{over}){held}"
-
-
-def _held_against(rows: Sequence[Row]) -> str:
-    """What rows of several runtimes are held against."""
-    if not best_runtime.crosses(rows):
-        return ""
-    energy = is_measured(rows)
-    found = []
-    for (_, batch), group in findings.settings(rows):
-        first = next((row for row in group if isinstance(row.energy, Quantity)), group[0])
-        best = best_runtime.best_fp32(first, group, energy=energy)
-        at = text.ratio(best.log.ratio()) if best.log else "1"
-        found.append(f"{text.escape(best.runtime)} at batch {batch} ({at} of the baseline)")
-    baseline = text.escape(best_runtime.best_fp32(rows[0], (), energy=energy).runtime)
-    what = "energy" if energy else "time"
-    return f"<br>Baseline: {baseline}. Best float32 runtime by {what}: {'; '.join(found)}."
-
-
-def _level(value: float, *, share: bool) -> str:
-    return f"{text.fixed(100 * value, 1)} %" if share else text.significant(value, 4)
+    return tuple(cells)
 
 
 def _columns(table: Table, rows: Sequence[Row], notes: Footnotes) -> list[Column]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from bench.compare import Table
 from bench.discover import Plugin, plugins
+from bench.records import Journal
 from bench.report import findings
 from bench.report.main_table import main_table
 from bench.report.text import escape
 
-__all__ = ["GridFactor", "Report", "main_table", "page", "parse_grid_factor"]
+__all__ = ["GridFactor", "Part", "Report", "main_table", "page", "parse_grid_factor", "parts"]
 
 SECTIONS = "bench.report.sections"
 _LAST = 1000
@@ -62,6 +63,8 @@ class Report:
         grid: What a kilowatt-hour emits, or None: then nothing is said of carbon.
         sweep_figure: Address of the figure of quality against size, or None.
         size_budget: Most bytes that a model may have, or None: then nothing is said of who fits.
+        since: Journals of an earlier run that the changes are told against; empty if none is named.
+        left_out: Names of files that were left out, each with the reason.
     """
 
     tables: tuple[Table, ...]
@@ -69,15 +72,35 @@ class Report:
     grid: GridFactor | None = None
     sweep_figure: str | None = None
     size_budget: int | None = None
+    since: tuple[Journal, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one section says.
+
+    Args:
+        name: The section's; ``title`` for what stands above them all.
+        text: Markdown.
+    """
+
+    name: str
+    text: str
 
 
 def page(report: Report) -> str:
-    """The whole page as Markdown.
+    """The whole page as Markdown."""
+    return "\n\n".join(part.text for part in parts(report)) + "\n"
+
+
+def parts(report: Report) -> tuple[Part, ...]:
+    """The title and what each section says, in order.
 
     A section that cannot be loaded or that fails leaves a visible line in its place: the others
     still say what they have to say.
     """
-    return "\n\n".join((_title(report), *_sections(report))) + "\n"
+    return (Part("title", _title(report)), *_sections(report))
 
 
 def _title(report: Report) -> str:
@@ -104,7 +127,7 @@ def _shortened(names: list[str]) -> str:
     return f"{escape(', '.join(names[:_MOST_NAMES]))} and {len(names) - _MOST_NAMES} more"
 
 
-def _sections(report: Report) -> Iterator[str]:
+def _sections(report: Report) -> Iterator[Part]:
     found, broken = plugins(SECTIONS, "section")
     for plugin in sorted(found.values(), key=lambda plugin: (_order(plugin), plugin.name)):
         try:
@@ -112,9 +135,9 @@ def _sections(report: Report) -> Iterator[str]:
         except Exception as error:  # noqa: BLE001 - whatever it raises, the others go on
             text = _failed(plugin.name, f"{type(error).__name__}: {error}")
         if text:
-            yield text
+            yield Part(plugin.name, text)
     for each in broken:
-        yield _failed(each.name, each.reason)
+        yield Part(each.name, _failed(each.name, each.reason))
 
 
 def _order(plugin: Plugin) -> int:

@@ -4,7 +4,6 @@ Rounding follows the rule of the Particle Data Group (PDG 2024, Introduction §5
 keeps two digits if they are 10 to 35, else one, and the value ends where its uncertainty ends.
 """
 
-import html
 import math
 import statistics
 from collections.abc import Iterable
@@ -19,6 +18,9 @@ THIN = "\N{NARROW NO-BREAK SPACE}"
 _PREFIXES = ((1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 _TWO_DIGITS_UP_TO = 3.55  # leading digits of an uncertainty that keeps two of them (PDG)
 _NO_SPREAD = 1e-9  # relative: below it an interval is a rounding error, not a finding
+_MOST_DIGITS = 1e15  # a larger number is no one's: it is shown as a power of ten, not in digits
+_FORMULAS = ("=", "+", "-", "@")  # how a formula begins in a spreadsheet
+_WILD = 1e6  # an interval that goes from less than 1/_WILD to more than _WILD says nothing
 _ENTITIES = {ord(c): f"&#{ord(c)};" for c in "|`*[]~\\#$!"} | {
     ord("&"): "&amp;",
     ord("<"): "&lt;",
@@ -59,6 +61,8 @@ def fixed(value: float, decimals: int) -> str:
     >>> fixed(-0.25, 1), fixed(12345.0, -2).replace(THIN, "'")
     ('−0.2', "12'300")
     """
+    if abs(value) >= _MOST_DIGITS:
+        return f"{value:.1e}".replace("e+", "×10^").replace("-", MINUS)
     rounded = round(value, decimals)
     text = f"{abs(rounded):,.{max(0, decimals)}f}".replace(",", THIN)
     return f"{MINUS}{text}" if rounded < 0 else text
@@ -110,8 +114,12 @@ def quantity(value: Quantity, scale: Prefix) -> str:
 
 
 def interval(value: Interval) -> str:
-    """A mean with its 95 % interval, as ``value ± half``."""
-    return plus_minus(value.value, (value.high - value.low) / 2)
+    """A mean with its 95 % interval, as ``value ± half``; ± is the longer side, as one may be cut.
+
+    >>> interval(Interval(2.0, 0.0, 5.0, 6))
+    '2.0 ± 3.0'
+    """
+    return plus_minus(value.value, max(value.high - value.value, value.value - value.low))
 
 
 def estimate(value: Quantity, scale: Prefix, unit: str = "") -> str:
@@ -124,13 +132,15 @@ def estimate(value: Quantity, scale: Prefix, unit: str = "") -> str:
     """
     shown = f" {scale.symbol}{unit}" if unit else ""
     high = _outward(value.high / scale.factor, up=True)
-    if value.low <= 0:
+    if value.low <= 0 or value.high >= _MOST_DIGITS * scale.factor:
         return f"< {high}{shown} est."
     return f"≈ {_outward(value.low / scale.factor, up=False)}–{high}{shown} est."
 
 
 def _outward(value: float, *, up: bool) -> str:
     """Two significant digits, rounded up or down only."""
+    if value == 0:
+        return "0"
     decimals = 1 - math.floor(math.log10(value))
     whole = value * 10.0**decimals
     near = round(whole)
@@ -152,13 +162,24 @@ def ratio_decimals(value: Interval) -> int:
 
 
 def ratio(value: Interval) -> str:
-    """``0.53 [0.51, 0.54]``.
+    """``0.53 [0.51, 0.54]``; an end that is absurd is shown as a bound.
 
     >>> ratio(Interval(0.526, 0.511, 0.541, 6))
     '0.53 [0.51, 0.54]'
+    >>> ratio(Interval(1.0, 1e-90, 1e90, 2)).replace(THIN, "'")
+    "1 [< 0.000001, > 1'000'000]"
     """
+    if value.low < 1 / _WILD or value.high > _WILD:
+        return f"{_bounded(value.value)} [{_bounded(value.low)}, {_bounded(value.high)}]"
     d = ratio_decimals(value)
     return f"{fixed(value.value, d)} [{fixed(value.low, d)}, {fixed(value.high, d)}]"
+
+
+def _bounded(value: float) -> str:
+    """A ratio to one digit, or the bound that it lies beyond."""
+    if value < 1 / _WILD:
+        return f"< {fixed(1 / _WILD, 6)}"
+    return f"> {fixed(_WILD, 0)}" if value > _WILD else significant(value, 1)
 
 
 def signed(value: float, decimals: int = 1) -> str:
@@ -213,9 +234,25 @@ def address(name: str) -> str:
     return escape(name).replace(" ", "%20").replace("(", "%28").replace(")", "%29")
 
 
+def cell(value: object) -> object:
+    """A value for a sheet: a text is one printable line, and no formula that a program would run.
+
+    >>> cell("=1+1"), cell(-1.0)
+    ("'=1+1", -1.0)
+    """
+    if not isinstance(value, str):
+        return value
+    line = plain(value)
+    return f"'{line}" if line.startswith(_FORMULAS) else line
+
+
 def code(text: object) -> str:
-    """Any value as ``<code>``, harmless as well."""
-    return f"<code>{html.escape(plain(text), quote=False).replace('|', '&#124;')}</code>"
+    """Any value as ``<code>``, harmless as well: Markdown is read inside of it too.
+
+    >>> code("![a](b)")
+    '<code>&#33;&#91;a&#93;(b)</code>'
+    """
+    return f"<code>{escape(text)}</code>"
 
 
 def superscript(number: int) -> str:

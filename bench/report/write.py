@@ -1,14 +1,17 @@
-"""From journals to the files of a report: a page, its figure, and the table's numbers."""
+"""From journals to the files of a report: a page as Markdown or HTML, tables as LaTeX or CSV."""
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench.compare import Row, Table, compare
 from bench.quantities import Absent, Quantity
-from bench.records import read
+from bench.record import JournalError
+from bench.records import Journal, read
+from bench.report import html, latex, text
 from bench.report.best_runtime import beside_best, crosses, family
 from bench.report.figures import svg
 from bench.report.markdown import GridFactor, Report, page
@@ -22,37 +25,105 @@ def write(
     *,
     grid: GridFactor | None = None,
     size_budget: int | None = None,
+    since: Sequence[Path] = (),
+    say: Callable[[str], object] = lambda _: None,
 ) -> tuple[Path, ...]:
     """Writes the report of some journals: the same journals give the same bytes.
 
     Args:
         journals: At least one.
-        out: The Markdown file; the figure (if there is one) and the CSV stand beside it.
+        out: Its suffix says what is written: ``.md`` the page, with the figures (if there are any)
+            and the CSV beside it; ``.html`` one file that holds all; ``.tex`` the main tables;
+            ``.csv`` their numbers.
         grid: What a kilowatt-hour emits; without it nothing is said of carbon.
         size_budget: Most bytes that a model may have; without it nothing is said of who fits.
+        since: Journals of an earlier run, which the changes are told against.
+        say: Is told of each journal that cannot be read where others can; the page names it too.
 
     Returns:
         The files that were written, the page first.
 
     Raises:
-        ValueError: No journal was given.
-        JournalError: A journal cannot be read.
+        ValueError: No journal was given, nothing is written as such a file, or a library that
+            writes it is missing.
+        JournalError: No journal can be read.
     """
     if not journals:
         raise ValueError(
             "found no journal to report on; give at least one, such as results/*.jsonl"
         )
-    tables = compare([read(path) for path in journals])
-    figure, swept = out.with_name(f"{out.stem}.svg"), out.with_name(f"{out.stem}-size.svg")
-    drawings = {figure: svg(tables), swept: sweep_svg(tables)}
-    names = {path: path.name if drawing else None for path, drawing in drawings.items()}
-    report = Report(tables, names[figure], grid, names[swept], size_budget)
-    texts = {out: page(report), out.with_name(f"{out.stem}.csv"): csv(tables)}
-    texts |= {path: drawing for path, drawing in drawings.items() if drawing}
+    form = require_form(out)
+    found, unreadable = _readable(journals)
+    for _, reason in unreadable:
+        say(reason)
+    bare = [(each.path.name, "it holds no finished case") for each in found if not each.cases]
+    report = Report(
+        compare(found),
+        grid=grid,
+        size_budget=size_budget,
+        since=tuple(read(path) for path in since),
+        left_out=(*unreadable, *(bare if len(bare) < len(found) else ())),
+    )
+    texts = form(report, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     for path, content in texts.items():
         replace_file(path, content)
     return tuple(texts)
+
+
+Form = Callable[[Report, Path], dict[Path, str]]
+
+
+def require_form(out: Path) -> Form:
+    """What writes a file with the name *out*.
+
+    Raises:
+        ValueError: Nothing does.
+    """
+    if out.suffix not in _FORMS:
+        raise ValueError(
+            f"found -o {out}, wanted a name that ends in {', '.join(_FORMS)}: the suffix says"
+            " what is written"
+        )
+    return _FORMS[out.suffix]
+
+
+def _markdown(report: Report, out: Path) -> dict[Path, str]:
+    """The page with its figures and the CSV beside it."""
+    figure, swept = out.with_name(f"{out.stem}.svg"), out.with_name(f"{out.stem}-size.svg")
+    drawings = {figure: svg(report.tables), swept: sweep_svg(report.tables)}
+    names = {path: path.name if drawing else None for path, drawing in drawings.items()}
+    shown = replace(report, figure=names[figure], sweep_figure=names[swept])
+    texts = {out: page(shown), out.with_name(f"{out.stem}.csv"): csv(report.tables)}
+    return texts | {path: drawing for path, drawing in drawings.items() if drawing}
+
+
+_FORMS: dict[str, Form] = {
+    ".md": _markdown,
+    ".html": lambda report, out: {out: html.page(report)},
+    ".tex": lambda report, out: {out: latex.latex(report)},
+    ".csv": lambda report, out: {out: csv(report.tables)},
+}
+"""What is written, by the suffix of the file's name."""
+
+
+def _readable(paths: Sequence[Path]) -> tuple[list[Journal], tuple[tuple[str, str], ...]]:
+    """The journals that can be read; names of the others' files, each with the reason.
+
+    Raises:
+        JournalError: None can be read; it is what the first one says.
+    """
+    found, unreadable = [], []
+    first: JournalError | None = None
+    for path in paths:
+        try:
+            found.append(read(path))
+        except JournalError as error:
+            first = first or error
+            unreadable.append((path.name, str(error).replace(str(path), path.name)))
+    if first and not found:
+        raise first
+    return found, tuple(unreadable)
 
 
 def replace_file(path: Path, content: str) -> None:
@@ -72,12 +143,13 @@ def replace_file(path: Path, content: str) -> None:
 def csv(tables: Sequence[Table]) -> str:
     """The main tables in long form, SI units: one line for each case and quantity.
 
-    A quantity that is absent has its reason instead of a value.
+    A quantity that is absent has its reason instead of a value. No text is a formula to a
+    spreadsheet: what would be one begins with an apostrophe.
     """
     import pandas as pd
 
     records = [
-        {**_case(table, row), **each}
+        {name: text.cell(value) for name, value in {**_case(table, row), **each}.items()}
         for table in tables
         for row in table.rows
         for each in _quantities(row, table.rows)

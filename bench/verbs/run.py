@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.run import Settings
     from bench.verbs import Verbs
 
-_LEFT_OUT = {"processes"}  # a fresh process is pytest's own
+_LEFT_OUT = {"processes", "alone"}  # a fresh process is pytest's own
 
 
 def add(verbs: "Verbs") -> None:

@@ -10,6 +10,8 @@ from bench.report.markdown import Report
 from bench.report.winners import is_measured, is_smaller, winners
 
 ORDER = 15
+_MOST = 14
+"""Lines that the first screen has room for; the rest stands with all rows."""
 _SAID = (
     "The whole model, and where it is another one, the best that is smaller: pruned or distilled."
     " Beside the ratio to the model as shipped stands that to the best float32 runtime of the same"
@@ -30,8 +32,9 @@ def section(report: Report) -> str:
                 "ratio of", "÷ baseline [95 %]", "÷ best fp32 [95 %]", "best fp32 runtime",
                 "quality (Δ)", "model",
             )  # fmt: skip
-            grid = blocks.table(header, lines, left=6, last=3)
-            parts.append(f"**Best of all runtimes{name}**\n\n{_SAID}\n\n{grid}")
+            grid = blocks.table(header, lines[:_MOST], left=6, last=3)
+            more = f" {len(lines) - _MOST} more stand with all rows." if lines[_MOST:] else ""
+            parts.append(f"**Best of all runtimes{name}**\n\n{_SAID}{more}\n\n{grid}")
     return "\n\n".join(parts)
 
 
