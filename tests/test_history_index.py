@@ -13,7 +13,7 @@ import pytest
 from histories import night, nights, pairs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from journals import PACKAGE, PROCESS, Cost, a_case, quality, save
+from journals import PACKAGE, PROCESS, Cost, a_case, save
 
 from bench.compare import compare
 from bench.history import store
@@ -301,7 +301,7 @@ STRANGE = '=1+1,"<b>\n\r\t\0;\u202e|' + "x" * 3
 
 
 def test_strange_names_come_back_as_they_went_in(tmp_path: Path, form: bool) -> None:
-    case = a_case(workload=STRANGE, unit="NA", workload_version="", quality=quality(None))
+    case = a_case(workload=STRANGE, unit="NA", workload_version="", quality=None)
     save_strange(night(0, [(case, pairs(0.01, 0.001))], packages={STRANGE: "1e5"}), tmp_path)
 
     made, again = index_of(tmp_path), index_of(tmp_path)
