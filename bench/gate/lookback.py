@@ -35,11 +35,8 @@ from bench.quantities import Kind
 from bench.record import JournalError
 from bench.statistics import Interval, ratio_of, t_quantile
 
-LIMIT = 5.0
-"""Least distance from the median, in spreads."""
-
-ENOUGH = 8
-"""Fewer nights than that say nothing of a case."""
+LIMIT = 5.0  # least distance from the median, in spreads
+ENOUGH = 8  # fewer nights than that say nothing of a case
 
 STEPS = 5
 """Least difference that counts, in steps of the meters."""
@@ -244,9 +241,8 @@ def _decision(seen: _Seen, usual: float) -> Decision:
     word, z = Word.OK, away / spread
     if abs(z) >= LIMIT and abs(away) > edge:
         word = Word.REGRESSED if away > 0 else Word.IMPROVED
-    return Decision(
-        series, word, ratio, chances[0], chances[1], _said(word, z, ratio, spread, edge)
-    )
+    said = _said(word, z, ratio, spread, edge)
+    return Decision(series, word, ratio, chances[0], chances[1], said)
 
 
 def _ratio(seen: _Seen, nights: Nights, usual: float) -> Interval:
