@@ -37,12 +37,6 @@ _INDEX = (
     "import sys; from pathlib import Path; from bench.history.index import index_of;"
     "index_of(Path(sys.argv[1]), workers=int(sys.argv[2]))"
 )
-_GATE = (
-    "import sys; from pathlib import Path; from bench.gate.canary import exit_code;"
-    "from bench.gate.from_history import from_history;"
-    "night, lines = from_history(Path(sys.argv[1])); print(*lines, sep=chr(10));"
-    "raise SystemExit(exit_code(night))"
-)
 _PACKAGES = ("numpy", "scipy", "pandas", "matplotlib", "pyarrow", "ruptures")
 
 
@@ -89,7 +83,7 @@ def verbs(folder: Path, newest: Sequence[Path]) -> dict[str, Found]:
     """What each verb costs where the index is up to date."""
     page = folder / "page.md"
     return {
-        "gate": repeated(["-c", _GATE, str(folder)], (0, 8, 9)),
+        "gate": repeated(["-c", _VERB, "gate", "--history", str(folder)], (0, 8, 9)),
         "trend": repeated(["-c", _VERB, "trend", str(folder), "-o", str(page)]),
         "compare": repeated(["-c", _VERB, "compare", *map(str, newest)]),
         "report": repeated(["-c", _VERB, "report", str(newest[-1]), "-o", str(page)]),
@@ -127,7 +121,7 @@ def _size(folder: Path, paths: Sequence[Path], nights: int, year: Year) -> Found
     added = []
     for number in range(REPEATS):
         write_night(year, own, year.nights + number)
-        added.append(cost(["-c", _GATE, str(own)], (0, 8, 9)))
+        added.append(cost(["-c", _VERB, "gate", "--history", str(own)], (0, 8, 9)))
     shutil.rmtree(own)
     return {
         "nights": nights,

@@ -352,3 +352,66 @@ def test_asking_for_no_case_is_an_error_that_says_so(
 
     assert main(["compare", "n0000", "n0000", "--results", str(tmp_path), "-k", "none"]) == 2
     assert "give less with -k" in capsys.readouterr().err
+
+
+def test_a_case_that_has_another_baseline_now_has_no_paired_change() -> None:
+    other = [
+        (a_case("student", baseline="digits/baseline/compile/cpu/b1"), pairs(0.01, 0.001, 0.5)),
+    ]
+
+    found = one(night(0), night(1, other), "digits/student/eager/cpu/b1")
+
+    assert "another case now" in str(found.paired_energy)
+    assert isinstance(found.energy, Interval)
+
+
+def test_new_and_gone_cases_and_a_lost_quality_stand_in_page_terminal_and_json() -> None:
+    more = [
+        (a_case(quality=quality(0.9)), pairs(0.01, 0.001)),
+        (a_case("tiny"), pairs(0.01, 0.001, 0.2)),
+    ]
+    packages = {f"p{number}": "2" for number in range(20)}
+    found = changes(night(0), night(1, more, packages=packages))
+
+    page, lines = change_page.page(found), change_terminal.lines(found)
+    cases = {
+        each["case"].split("/")[1]: each for each in json.loads(change_page.as_json(found))["cases"]
+    }
+
+    assert "quality 97.0 % → 90.0 %, below its target" in page.replace("&gt;", ">")
+    assert "Also changed: 21" in page
+    assert any("9 more, in --markdown and --json" in line for line in lines)
+    assert cases["tiny"]["before"] is None
+    assert cases["student"]["after"] is None
+    assert "it is not in the run after" in page
+
+
+def test_energy_that_is_not_there_leaves_the_word_to_the_time_and_says_so() -> None:
+    lost = [(a_case(), [(Cost({PACKAGE.id: None}),) * 2] * 3)]
+
+    found = changes(night(0), night(1, lost))
+
+    assert "⊘ not measured; time: same" in change_page.page(found)
+    assert "after: cpu/0/package: it went back" in change_page.page(found).replace("&#47;", "/")
+
+
+def test_runs_that_share_no_case_are_not_comparable_and_say_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one_, other = save(night(0), tmp_path), save(night(1, [(a_case("x"), pairs(1, 1))]), tmp_path)
+
+    assert main(["compare", str(one_), str(other)]) == 2
+    assert "it is not in the run" in capsys.readouterr().err
+
+
+def test_the_split_holds_also_where_the_windows_of_a_run_differ() -> None:
+    """The mean of powers is then not the mean energy over the mean time."""
+    uneven = [
+        (Cost({PACKAGE.id: 0.01}, 0.001 * f), Cost({PACKAGE.id: 0.01}, 0.001 / f))
+        for f in (0.5, 1.0, 2.0, 1.0)
+    ]
+
+    found = one(night(0), night(1, [(a_case(), uneven)]))
+
+    product = ratio(found.time).value * ratio(found.power).value
+    assert ratio(found.energy).value == pytest.approx(product, rel=1e-12)

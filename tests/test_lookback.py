@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journals import a_case, save
 
+from bench.cli import main
 from bench.gate.answer import ENERGY, TIME, Decision, Night, Word
 from bench.gate.from_history import from_history
 from bench.gate.lookback import ENOUGH, LIMIT, look_back, multiplicity
@@ -356,3 +357,23 @@ def test_the_first_night_of_a_machine_has_no_night_before_it(tmp_path: Path) -> 
 
     assert {each.word for each in found.decisions} == {Word.INCONCLUSIVE}
     assert not any(line.startswith("also changed") for line in lines)
+
+
+def test_a_folder_whose_night_cannot_be_trusted_says_so_first(tmp_path: Path) -> None:
+    for number in range(9):
+        save(night(number, [(a_case(), pairs(0.01, 0.001, 1.2 if number == 8 else 1.0))]), tmp_path)
+
+    found, lines = from_history(tmp_path)
+
+    assert found.untrusted
+    assert lines[1].startswith("UNTRUSTED: ")
+
+
+def test_the_verb_shuts_the_gate_and_writes_an_alert_from_history_alone(tmp_path: Path) -> None:
+    for number in range(10):
+        save(night(number, scale=1.3 if number == 9 else 1 + number / 1e4), tmp_path)
+    alert = tmp_path / "alert.md"
+
+    assert main(["gate", "--history", str(tmp_path), "--markdown", str(alert)]) == 8
+
+    assert "unpaired" in alert.read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ for some nights gets no sharper limit than the machine's usual one.
 Comparable nights are those of one machine, device, workload version and unit, for energy also of
 one kind, boundary and set of channels: up to 100 before tonight, and after the newest acceptance.
 
-Source: the look-back z of conbench; shared/benchmark-tools.md §3.2 on what it finds.
+Source: conbench's z; shared/benchmark-tools.md §3.2 on what it finds.
 """
 
 import math
@@ -17,7 +17,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.gate.answer import ENERGY, TIME, Decision, Night, Quantity, Series, Word
+from bench.gate.answer import ENERGY, TIME, Decision, Night, Pair, Quantity, Series, Word
 from bench.gate.canary import DEFAULT_MARGIN, group, margin, untrusted
 from bench.history.index import Index
 from bench.history.nights import (
@@ -35,11 +35,8 @@ from bench.quantities import Kind
 from bench.record import JournalError
 from bench.statistics import Interval, ratio_of, t_quantile
 
-LIMIT = 5.0
-"""Least distance from the median, in spreads."""
-
-ENOUGH = 8
-"""Fewer nights than that say nothing of a case."""
+LIMIT = 5.0  # least distance from the median, in spreads
+ENOUGH = 8  # fewer nights than that say nothing of a case
 
 STEPS = 5
 """Least difference that counts, in steps of the meters."""
@@ -225,6 +222,8 @@ def _usual(seen: Sequence[_Seen], quantity: Quantity) -> float:
 
 def _decision(seen: _Seen, usual: float) -> Decision:
     series, nights = seen.series, seen.nights
+    if nights:  # what an alert shows on its two sides: the median night, and tonight
+        series = replace(series, pairs=(Pair(math.exp(nights.middle), seen.tonight),))
     if series.absent:
         return Decision(series, series.word, None, None, None, series.absent)
     count = nights.n if nights else 0
@@ -242,9 +241,8 @@ def _decision(seen: _Seen, usual: float) -> Decision:
     word, z = Word.OK, away / spread
     if abs(z) >= LIMIT and abs(away) > edge:
         word = Word.REGRESSED if away > 0 else Word.IMPROVED
-    return Decision(
-        series, word, ratio, chances[0], chances[1], _said(word, z, ratio, spread, edge)
-    )
+    said = _said(word, z, ratio, spread, edge)
+    return Decision(series, word, ratio, chances[0], chances[1], said)
 
 
 def _ratio(seen: _Seen, nights: Nights, usual: float) -> Interval:
