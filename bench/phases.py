@@ -89,7 +89,7 @@ class Phases:
             baseline=case,
             quality=None,
             baseline_quality=None,
-            size_bytes={},
+            size_bytes={"disk": None, "nominal": None},
             parameters=None,
             nonzero=None,
             macs=None,

@@ -149,6 +149,7 @@ def test_versions_leave_out_what_is_not_installed() -> None:
 def test_driver_and_microcode_are_read_where_the_kernel_tells_them(
     root: Path, text: str, version: str | None
 ) -> None:
+    (root / "proc/driver/nvidia/version").unlink()
     assert (fingerprint(root).gpu_driver, fingerprint(root).microcode) == (None, None)
 
     (root / "proc/driver/nvidia/version").write_text(text)
