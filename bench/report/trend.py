@@ -1,12 +1,13 @@
 """What the trend page says of an index: series with their shifts and levels, worst first: pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.history.index import Index
 from bench.history.noise import Nights
 from bench.history.series import Line, Segment, lines
-from bench.history.shifts import Shift, levels, shifts, unavailable
+from bench.history.shift_worker import Find, here
+from bench.history.shifts import Shift, levels, unavailable
 from bench.quantities import Absent
 
 
@@ -62,7 +63,14 @@ class Trend:
     unavailable: Absent | None
 
 
-def trend(index: Index, *, control: str | None = None, part: str = "", machine: str = "") -> Trend:
+def trend(
+    index: Index,
+    *,
+    control: str | None = None,
+    part: str = "",
+    machine: str = "",
+    find: Find = here,
+) -> Trend:
     """The series of an index with their confirmed shifts.
 
     Args:
@@ -70,20 +78,22 @@ def trend(index: Index, *, control: str | None = None, part: str = "", machine: 
         control: As in `bench.history.series.lines`.
         part: Only cases with this in their id.
         machine: Only this machine.
+        find: Finds shifts, here or in another process.
 
     Raises:
         ValueError: The control is in no run.
     """
-    missing = unavailable()
     found = lines(index, control=control, part=part, machine=machine)
-    courses = tuple(Course(line, tuple(_levels(line.segments, missing))) for line in found)
-    return Trend(index, courses, missing)
+    moved = iter(find([segment.values for line in found for segment in line.segments]))
+    courses = tuple(Course(line, tuple(_levels(line.segments, moved))) for line in found)
+    return Trend(index, courses, unavailable())
 
 
-def _levels(segments: Sequence[Segment], missing: Absent | None) -> list[Level]:
+def _levels(segments: Sequence[Segment], shifts: Iterator[tuple[Shift, ...]]) -> list[Level]:
+    """The levels of a case; of each of its segments the next *shifts* are taken."""
     found = []
     for segment in segments:
-        moved = shifts(segment.values) if missing is None else ()
+        moved = next(shifts)
         starts = (None, *moved)
         found += [
             Level(segment, begin, end, nights, shift)

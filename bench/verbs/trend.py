@@ -1,6 +1,7 @@
 """``joulebench trend``: every case over the nights, with the shifts that are confirmed."""
 
 import argparse
+import contextlib
 import gc
 import os
 import shlex
@@ -12,6 +13,9 @@ from bench.record import JournalError
 
 if TYPE_CHECKING:
     from bench.verbs import Verbs
+
+_MANY = 50
+"""Journals from which on a process beside this one finds shifts sooner."""
 
 
 def add(verbs: "Verbs") -> None:
@@ -57,18 +61,28 @@ def _trend(options: argparse.Namespace) -> int:
 
 def _written(options: argparse.Namespace) -> int:
     from bench.history.index import index_of
+    from bench.history.shift_worker import beside, here
+    from bench.records import journals
     from bench.report.trend import trend
     from bench.report.trend_page import files
     from bench.report.write import replace_file
 
     if options.output.suffix != ".md":
         raise ValueError(f"-o {options.output}: the page is Markdown; give a name ending in .md")
-    index = index_of(
-        options.results,
-        workers=os.cpu_count() or 1,
-        say=lambda line: print(f"joulebench: {line}", file=sys.stderr),
-    )
-    found = trend(index, control=options.control, part=options.part, machine=options.machine)
+    many = len(journals(options.results)) >= _MANY
+    with beside() if many else contextlib.nullcontext(here) as find:
+        index = index_of(
+            options.results,
+            workers=os.cpu_count() or 1,
+            say=lambda line: print(f"joulebench: {line}", file=sys.stderr),
+        )
+        found = trend(
+            index,
+            control=options.control,
+            part=options.part,
+            machine=options.machine,
+            find=find,
+        )
     if not found.courses:
         bad = f"; {len(index.unreadable)} journals cannot be read" if len(index.unreadable) else ""
         raise JournalError(
