@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 from journals import PROCESS, Cost, a_case, save
 
 from bench.cli import main
+from bench.history import shift_worker
 from bench.history import shifts as shifts_
 from bench.history.series import ENERGY, TIME, lines
 from bench.history.shifts import Shift, levels, shifts
+from bench.quantities import Absent
 from bench.report.sparkline import sparkline
 from bench.report.trend import Trend, trend
 from bench.report.trend_page import files
@@ -395,3 +397,20 @@ def test_marks_stand_where_a_series_shifts_or_begins_anew() -> None:
 
 def test_runs_of_tests_without_a_machine_are_no_history() -> None:
     assert lines(index_of_numbers([ONE], 5, noisy(1), of_night=lambda _: {"machine": ""})) == ()
+
+
+def test_a_process_beside_this_one_finds_the_same_shifts() -> None:
+    both = [series(1, 60, {35: 1.05}, 0.005), series(2, 60, {}, 0.005)]
+
+    with shift_worker.beside() as find:
+        found = find(both)
+
+    assert found == shift_worker.here(both)
+    assert [len(each) for each in found] == [1, 0]
+
+
+def test_without_the_library_nothing_is_started_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shift_worker, "unavailable", lambda: Absent("it is not installed"))
+
+    with shift_worker.beside() as find:
+        assert find([[1.0] * 20 + [1.5] * 20]) == [()]
