@@ -208,7 +208,9 @@ def test_what_was_judged_is_not_kept_in_memory() -> None:
     model = Model()
     seen = weakref.ref(model)
     workload = Workload("w", Model(), lambda _: 0, lambda _: Quality("m", 1.0, 1))
-    Judge()(Variant(workload, "t", (), model))
+    judge = Judge()
+    judge(Variant(workload, "t", (), model))
     del model
     gc.collect()
     assert seen() is None
+    assert judge(Variant(workload, "t", (), Model())) == Quality("m", 1.0, 1)
