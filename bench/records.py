@@ -333,7 +333,9 @@ class _Flight:
         for case in sorted(cases):
             self.begun.pop(case, None)
             if blocks := self.blocks.pop(case, []):
-                text = f"{len(blocks)} blocks of a case that was not finished are left out"
+                count = "1 block" if len(blocks) == 1 else f"{len(blocks)} blocks"
+                are = "is" if len(blocks) == 1 else "are"
+                text = f"{count} of a case that was not finished {are} left out"
                 notes.append(Note(case, text))
         return notes
 

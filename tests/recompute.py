@@ -61,9 +61,18 @@ class Told:
     idle: list[Line] = field(default_factory=list)
 
     def channels(self, boundary: str) -> list[Line]:
-        """The instruments whose joules are summed, by the boundary that the report states."""
-        parts = boundary.split("+")
-        return [c for c in self.run["channels"] if c["kind"] in READ and c["boundary"] in parts]
+        """The instruments whose joules are summed, by the boundary that the report states.
+
+        A second route to a channel (``id#route``) is no part of the sum.
+        """
+        parts, ids = boundary.split("+"), {channel["id"] for channel in self.run["channels"]}
+        return [
+            channel
+            for channel in self.run["channels"]
+            if channel["kind"] in READ
+            and channel["boundary"] in parts
+            and ("#" not in channel["id"] or channel["id"].partition("#")[0] not in ids)
+        ]
 
 
 def read(path: Path) -> Told:

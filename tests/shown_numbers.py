@@ -34,7 +34,10 @@ def digits_of(half: float) -> float:
 
 
 def rounds_to(shown: str, value: float, unit: float) -> bool:
-    return abs(number(shown) - value) <= 0.5 * unit * (1 + 1e-9)
+    """Whether it is the multiple of *unit* next to a value; of two that are as near, either."""
+    steps = number(shown) / unit
+    whole = abs(steps - round(steps)) <= 1e-6
+    return whole and abs(number(shown) - value) <= 0.5 * unit * (1 + 1e-9)
 
 
 def significant(shown: str, value: float, digits: int = 3) -> bool:
@@ -80,6 +83,9 @@ def outward(shown: str, found: Number) -> bool:
     if len(numbers) != len(wanted):
         return False
     units = [10.0 ** (math.floor(math.log10(end)) - 1) for end in wanted]
+    steps = [each / unit for each, unit in zip(numbers, units, strict=True)]
+    if any(abs(each - round(each)) > 1e-6 for each in steps):
+        return False
     above = -1e-6 * units[-1] <= numbers[-1] - high <= units[-1] * (1 + 1e-6)
     below = len(wanted) == 1 or -1e-6 <= (low - numbers[0]) / units[0] <= 1 + 1e-6
     return above and below

@@ -78,7 +78,7 @@ def test_a_case_that_begins_anew_leaves_out_what_another_version_measured(tmp_pa
     found = read(path)
 
     assert found.windows_of(CASE.case) == (window(pair=1),)
-    assert "1 blocks of a case that was not finished are left out" in found.notes[0].text
+    assert "1 block of a case that was not finished is left out" in found.notes[0].text
 
 
 def test_an_attempt_that_failed_is_not_gone_on_with(tmp_path: Path) -> None:

@@ -1,195 +1,96 @@
-"""Every cell of the page's main table can be made again from the journal; see `recompute`."""
+"""Every number of the page can be made again from the journal; see `recompute`.
 
-import html
-import math
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+The rules stand in the modules `shown_*`, which are found: `ROWS` by the header of a table, `LINES`
+by the words of a line. A line with a number that no rule knows is a fault, and so is a rule that
+cannot tell a number from another one.
+"""
+
+import ast
+import importlib
+import random
+from collections import Counter
+from functools import cache
+from pathlib import Path
 
 import pytest
-from recompute import Number
-from recompute_case import Case
-from recompute_table import Table, modelled, number_of
-from recomputed_journals import JOURNALS, tables, written
-from shown_numbers import (
-    absent,
-    even_half,
-    grids,
-    half,
-    number,
-    outward,
-    plus_minus,
-    ratio,
-    rounds_to,
-    scaled,
-    significant,
-)
+from page_pieces import LineCheck, Piece, RowCheck, altered, has_number, is_known, is_right, pieces
+from recomputed_journals import JOURNALS, source, tables, written
+
+HERE = Path(__file__).parent
+RULES = [importlib.import_module(path.stem) for path in sorted(HERE.glob("shown_*.py"))]
+ROWS: dict[str, RowCheck] = {p: c for each in RULES for p, c in getattr(each, "ROWS", {}).items()}
+LINES: dict[str, LineCheck] = {
+    p: c for each in RULES for p, c in getattr(each, "LINES", {}).items()
+}
+MOST = 12
+"""Alterations that are tried of each kind of row or line on a page."""
 
 
-def quality(shown: str, case: Case, header: str) -> bool:
-    found, change = case.quality(), case.quality_change()
-    if found is None:
-        return absent(shown)
-    share = "%" in header
-    level, _, moved = shown.partition(" (")
-    fits = _with_half(level, found, share=share, digits=4)
-    if case.is_baseline or change is None:
-        return fits and not moved
-    return fits and _with_half(moved.rstrip(")").lstrip("+"), change, share=share, digits=0)
-
-
-def _with_half(shown: str, found: Number, *, share: bool, digits: int) -> bool:
-    """``97.2 ± 0.4`` in per cent to one decimal, or in the metric's own unit."""
-    value, _, side = shown.partition(" ± ")
-    if bool(side) != (found.low is not None):
-        return False
-    if share:
-        return rounds_to(value, 100 * found.value, 0.1) and (
-            not side or rounds_to(side, 100 * even_half(found), 0.1)
-        )
-    fits = (
-        significant(value, found.value, digits) if digits else rounds_to(value, found.value, 1e-3)
-    )
-    return fits and (not side or significant(side, even_half(found), 2))
-
-
-def disk(shown: str, case: Case) -> bool:
-    found: int | None = case.record["size_bytes"]["disk"]
-    if found is None:
-        return absent(shown)
-    value, _, unit = shown.partition(" ")
-    power = {"B": 0, "KiB": 1, "MiB": 2, "GiB": 3}[unit]
-    if power == 0:
-        return number(value) == found < 1024
-    return found / 1024**power >= 1 and significant(value, found / 1024**power)
-
-
-def words(table: Table, case: Case) -> str:
-    """The last cell, as the words of docs/measuring.md."""
-    log = case.energy_log() or case.time_log()
-    target = table.told.run["settings"].get("target")
-    ratio_ = log and log.number()
-    noisy = ""
-    if (
-        ratio_
-        and target is not None
-        and math.log((ratio_.high or 0) / (ratio_.low or 1)) / 2 > target
-    ):
-        noisy = ", noisy"
-    if case.is_baseline:
-        return f"baseline{noisy}"
-    if case.energy() is not None:
-        return f"{table.verdict(case, energy=True)}{noisy}"
-    by_time = table.verdict(case, energy=False)
-    if by_time == "breaks quality":
-        return f"not measured; {by_time}"
-    return f"not measured; time: {by_time}{noisy}"
-
-
-def latency(shown: str, case: Case, header: str) -> bool:
-    both = [
-        scaled(case.latency(name), header.replace("p50 / p99", "p50")) for name in ("p50", "p99")
-    ]
-    cells = shown.split(" / ")
-    if None in both:
-        return absent(shown)
-    return all(
-        significant(cell, each.value) for cell, each in zip(cells, both, strict=True) if each
-    )
-
-
-def level(shown: str, found: Number | None) -> bool:
-    """``48.0 ± 0.9``, or a dash with a footnote."""
-    return absent(shown) if found is None else plus_minus(shown, found.value, half(found))
-
-
-def guess(shown: str, case: Case, header: str) -> bool:
-    found = scaled(case.estimate(), header)
-    if case.energy() is not None or found is None:
-        return absent(shown)
-    return outward(shown, found)
-
-
-def model(shown: str, case: Case, header: str) -> bool:
-    found = scaled(modelled(case.record), header)
-    if case.energy() is not None or found is None:
-        return absent(shown)
-    return significant(shown.removesuffix(" mod."), found.value)
-
-
-def fits(header: str, shown: str, table: Table, case: Case) -> bool:
-    """Whether a cell says what the journal says; a column that is not known here is a fault."""
-    cell, energy = shown.replace("*", ""), header.startswith("energy")
-    record = case.record
-    by_header: dict[str, Callable[[], bool]] = {
-        r"variant": lambda: True,  # by it the case was found
-        r"runtime": lambda: cell == str(record["runtime"]),
-        r"runs in": lambda: True,  # names, and counts of operators
-        r"quality.*": lambda: quality(cell, case, header),
-        r"batch": lambda: cell == str(record["batch"]),
-        r"latency p50 / p99, .*": lambda: latency(cell, case, header),
-        r".*s per s": lambda: level(cell, case.throughput()),
-        r"energy, .*": lambda: level(cell, scaled(case.energy(), header)),
-        r"\*estimate, .*\*": lambda: guess(cell, case, header),
-        r"\*modelled, .*\*": lambda: model(cell, case, header),
-        r"(energy|time) ÷ baseline \[95 %\]": lambda: ratio(
-            cell, number_of(case.log(energy=energy))
-        ),
-        r"(energy|time) ÷ best fp32 \[95 %\]": lambda: ratio(
-            cell, table.best_fp32(case, energy=energy)
-        ),
-        r"power, .*": lambda: level(cell, scaled(case.power(), header)),
-        r"on disk": lambda: disk(cell, case),
-        r"kind": lambda: cell in {"measured", "sampled", "external", "estimated", "—"},
-        r"verdict": lambda: cell == words(table, case),
+def test_the_recomputation_shares_no_code_with_the_report() -> None:
+    own = {
+        path.stem
+        for name in ("recompute*", "shown_*", "page_*")
+        for path in HERE.glob(f"{name}.py")
     }
-    checks = [check for pattern, check in by_header.items() if re.fullmatch(pattern, header)]
-    assert checks, f"the column {header!r} needs a recomputation"
-    return checks[0]()
+    own -= {"recomputed_journals"}
+    outside = {
+        "collections", "collections.abc", "dataclasses", "datetime", "functools", "html",
+        "itertools", "json", "math", "pathlib", "re", "scipy.stats", "statistics", "typing",
+    }  # fmt: skip
+    for module in own:
+        nodes = list(ast.walk(ast.parse((HERE / f"{module}.py").read_text(encoding="utf-8"))))
+        names = {a.name for node in nodes if isinstance(node, ast.Import) for a in node.names}
+        names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+
+        assert names <= own | outside, module
 
 
-def case_of(tables_: Mapping[str, Table], above: str, row: Mapping[str, str]) -> tuple[Table, Case]:
-    """The case that a row of the main table is of."""
-    name = re.match(r"\*\*(.+?)\*\* · ", above)
-    assert name, above
-    label = html.unescape(re.sub(r"\*\*| [●○]", "", row["variant"]))
-    runtime = row.get("runtime", "").replace("*", "")
-    found = [
-        (table, case)
-        for table in tables_.values()
-        for case in table.cases.values()
-        if case.record["workload"] == html.unescape(name[1])
-        and str(case.record["batch"]) == row["batch"]
-        and label in {_label(case.record), f"{_label(case.record)} · {case.record['runtime']}"}
-        and runtime in {"", case.record["runtime"]}
-    ]
-    assert len(found) == 1, (label, len(found))
-    return found[0]
-
-
-def _label(record: Mapping[str, Any]) -> str:
-    parameters = ",".join(f"{name}={value}" for name, value in sorted(record["level"].items()))
-    return f"{record['technique']}@{parameters}" if parameters else record["technique"]
-
-
-def main_rows(page: str) -> Iterator[tuple[str, Sequence[str], Mapping[str, str]]]:
-    """Each row of a main table, folded or not, with what stands above it."""
-    for above, header, rows in grids(page):
-        if {"variant", "batch", "on disk", "verdict"} <= set(header):
-            yield from ((above, header, dict(zip(header, row, strict=True))) for row in rows)
+@cache
+def numbers(name: str) -> list[Piece]:
+    """The pieces of a page that hold a number."""
+    found = pieces(written(name)[1][".md"], source(name))
+    return [piece for piece in found if has_number(piece)]
 
 
 @pytest.mark.parametrize("name", JOURNALS)
-def test_every_number_of_the_main_table_can_be_made_again(name: str) -> None:
-    wrong, seen = [], set()
-    for above, header, row in main_rows(written(name)[1][".md"]):
-        table, case = case_of(tables(name), above, row)
-        seen.add((table.device, case.record["case"]))
-        wrong += [
-            (case.record["case"], column, row[column])
-            for column in header
-            if not fits(column, row[column], table, case)
-        ]
+def test_no_number_of_the_page_is_unknown(name: str) -> None:
+    assert [each.text for each in numbers(name) if not is_known(each, ROWS, LINES)] == []
+
+
+@pytest.mark.parametrize("name", JOURNALS)
+def test_every_number_of_the_page_can_be_made_again(name: str) -> None:
+    wrong = [
+        (each.place.fold, each.place.header, each.text)
+        for each in numbers(name)
+        if is_known(each, ROWS, LINES) and not is_right(each, ROWS, LINES)
+    ]
 
     assert wrong == []
-    assert seen == {(d, case) for d, table in tables(name).items() for case in table.cases}
+
+
+@pytest.mark.parametrize("name", JOURNALS)
+def test_a_number_that_is_altered_is_found(name: str) -> None:
+    chance, tried, missed = random.Random(name), Counter[str](), []
+    found = list(numbers(name))
+    chance.shuffle(found)
+    for piece in found:
+        kind = " | ".join(piece.place.header) or piece.text[:12]
+        if tried[kind] < MOST and is_known(piece, ROWS, LINES):
+            tried[kind] += 1
+            other = altered(piece, chance.randrange)
+            if is_right(other, ROWS, LINES):
+                missed.append((piece.place.header, piece.text, other.place.header, other.text))
+
+    assert missed == []
+
+
+@pytest.mark.parametrize("name", JOURNALS)
+def test_no_row_of_the_main_table_is_missing_or_twice(name: str) -> None:
+    rows = [
+        each
+        for each in pieces(written(name)[1][".md"], source(name))
+        if {"variant", "batch", "on disk", "verdict"} <= set(each.place.header)
+    ]
+
+    assert len(rows) == len({(each.place.bold, each.text) for each in rows})
+    assert len(rows) == sum(len(table.cases) for table in tables(name).values())
