@@ -171,7 +171,7 @@ GRAMS_PER_KWH, SIZE_BUDGET = 34.0, 1024
 
 @cache
 def written(name: str) -> tuple[Path, dict[str, str]]:
-    """A journal and the text of each file of its report, by suffix."""
+    """A journal and the text of each file of its report, by what ends its name: ``-size.svg``."""
     made = JOURNALS[name]
     if callable(made):
         made = made()
@@ -194,7 +194,9 @@ def written(name: str) -> tuple[Path, dict[str, str]]:
         for suffix in (".md", ".html", ".tex")
         for file in write(journals, page.with_suffix(suffix), **options)
     ]
-    return path, {each.suffix: each.read_text(encoding="utf-8") for each in files}
+    return path, {
+        each.name.removeprefix("page"): each.read_text(encoding="utf-8") for each in files
+    }
 
 
 @cache

@@ -211,6 +211,18 @@ def test_a_verdict_has_a_colour_beside_its_word() -> None:
         ("12 [1, 2] mJ", 0.012),
         ("4.5 ms", 0.0045),
         ("98.9 ± 0.1 (+0.4 ± 0.5)", 98.9),
+        ("+0.1 ± 0.5", 0.1),
+        ("4.86 ± 0.13 ps", 4.86e-12),
+        ("206 ± 6 GMAC/s", 206e9),
+        ("1\u202f073 MAC", 1073.0),
+        ("3.18 mJ to 10.4 mJ per sample", 0.00318),
+        ("4\u202f440 or more (unresolved)", 4440.0),
+        ("1.2×10^19 ± 3", 1.2e19),
+        ("5.09 [4.82, 5.38] precision@dtype=int8 · onnxruntime", 5.09),
+        ("memory (gemm-fp32)", None),
+        ("model.layers.7.mlp Linear", None),
+        ("0 Linear", None),
+        ("0.kept Linear", None),
         ("—¹", None),
         ("never (costs)", None),
         ("", None),
@@ -218,6 +230,14 @@ def test_a_verdict_has_a_colour_beside_its_word() -> None:
 )
 def test_a_cell_is_sorted_by_its_number_not_by_its_text(cell: str, value: float | None) -> None:
     assert sort_value(cell) == (None if value is None else pytest.approx(value))
+
+
+def test_a_column_of_names_sorts_as_words_though_it_stands_among_numbers() -> None:
+    page = to_html("| a | limit | took |\n| :-- | --: | --: |\n| x | memory (fp32) | 2.0 ps |\n")
+
+    assert '<th scope="col">limit</th>' in page
+    assert "<td>memory (fp32)</td>" in page
+    assert '<td data-sort="2e-12" class="n">2.0 ps</td>' in page
 
 
 # -- figures --------------------------------------------------------------------------------------

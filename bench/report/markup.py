@@ -26,10 +26,16 @@ _ATTRIBUTES = {
     "th": {"class", "scope", "data-sort"},
 }
 _SUMMARY = re.compile(r"<summary>(.*?)</summary>", re.DOTALL)
-_NUMBER = re.compile(r"[−-]?[0-9][0-9\u202f]*(?:\.[0-9]+)?")
-_UNIT = re.compile(r"[0-9\]] ?(?:([KMG])iB|([kmµn])?[JWs])\b")
+_NUMBER = re.compile(
+    r"(?:A/A |[<>≈] ?)?(?P<value>[−+-]?[0-9][0-9\u202f]*(?:\.[0-9]+)?)(?:×10\^(?P<power>[0-9]+))?"
+    r"(?![\w.@=:])(?P<more>(?: ± [^ ]+)?(?: / [^ ]+)?(?: \[[^\]]*\])?)(?: ?(?P<word>[A-Za-zµ]\S*))?"
+)
+_UNIT = re.compile(r"(?:(?P<binary>[KMG])i|(?P<prefix>[kmµnpMGT])?)(?:B|J|W|s|MAC)(?:/s)?")
+_WORDS = {"to", "or", "per", "est.", "mod."}
+"""What may stand behind a bare number that has no unit; with another word it begins a name."""
+_BINARY = {"K": 2.0**10, "M": 2.0**20, "G": 2.0**30}
 _FACTORS = {
-    "K": 2.0**10, "M": 2.0**20, "G": 2.0**30, "k": 1e3, "m": 1e-3, "µ": 1e-6, "n": 1e-9,
+    "p": 1e-12, "n": 1e-9, "µ": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
 }  # fmt: skip
 _JOINTS = re.compile(r"(?<=[@,:])(?=\S)")
 _GOOD, _BAD = re.compile(r"\bsaves\b"), re.compile(r"\b(costs|breaks quality|regressed)\b")
@@ -118,8 +124,9 @@ def _mark(tokens: list["Token"]) -> None:
         place for (_, place, *_), content in zip(cells, contents, strict=True) if _is_guess(content)
     }
     heads = [_said(content.children or ()) for content in contents[:width]]
+    named = _named(cells)
     for row, place, content, (opening, closing) in cells:
-        number = opening.attrs.pop("style", "") == "text-align:right"
+        number = opening.attrs.pop("style", "") == "text-align:right" and place not in named
         said, classes, own = _said(content.children or ()), "n" if number else "", ""
         if row == 0:
             own = "unranked" if place in guessed else ""
@@ -134,6 +141,18 @@ def _mark(tokens: list["Token"]) -> None:
                 content.children = list(_breakable(content.children or ()))
         if classes or own:
             opening.attrs["class"] = f"{classes} {own}".strip()
+
+
+def _named(cells: Iterable[tuple[int, int, "Token", object]]) -> set[int]:
+    """The columns that hold words alone: they sort as words, wherever they stand."""
+    spoken, counted = set(), set()
+    for row, place, content, _ in cells:
+        said = _said(content.children or ())
+        if row and sort_value(said) is not None:
+            counted.add(place)
+        elif row and re.search(r"[A-Za-z]", said):
+            spoken.add(place)
+    return spoken - counted
 
 
 def _cells(tokens: list["Token"]) -> Iterator[tuple[int, int, "Token", tuple["Token", "Token"]]]:
@@ -177,12 +196,17 @@ def _colour(verdict: str) -> str:
 def sort_value(cell: str) -> float | None:
     """The number that a cell begins with, in the unit itself; None where there is none.
 
-    >>> sort_value("23.6 KiB"), sort_value("A/A 0.99 [0.97, 1.01]"), sort_value("—¹")
-    (24166.4, 0.99, None)
+    >>> sort_value("23.6 KiB"), sort_value("A/A 0.99 [0.97, 1.01]"), sort_value("206 ± 6 GB/s")
+    (24166.4, 0.99, 206000000000.0)
+    >>> sort_value("—¹"), sort_value("memory (gemm-fp32)"), sort_value("0 Linear")
+    (None, None, None)
     """
-    found = _NUMBER.search(cell.replace("A/A", ""))
+    found = _NUMBER.match(cell)
     if found is None:
         return None
-    value = float(found[0].replace("\u202f", "").replace("−", "-"))
-    unit = _UNIT.search(cell)
-    return value * _FACTORS.get(unit[1] or unit[2] or "", 1.0) if unit else value
+    value = float(found["value"].replace("\u202f", "").replace("−", "-"))
+    value *= 10.0 ** int(found["power"] or 0)
+    unit = _UNIT.fullmatch(found["word"] or "")
+    if unit:
+        return value * _BINARY.get(unit["binary"], 1.0) * _FACTORS.get(unit["prefix"], 1.0)
+    return value if found["more"] or found["word"] in {None, *_WORDS} else None
