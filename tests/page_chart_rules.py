@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from page_charts import BOTTOM, LEFT, RIGHT, TOP, Chart, Mark, chart, legend, same
 from page_html import Node, tidy
@@ -16,6 +17,12 @@ _CAPTION = (
 _FLOOR = -6.0
 _MOST_LABELS = 10
 _ARROW = "M-5,-4H5L0,5z"
+_SIGNS = {
+    "hollow: breaks quality": ["mark c0 hollow", "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0z"],
+    "Pareto front": ["front", "M0,6H24"],
+    "quality target": ["level", "M0,6H24"],
+}
+"""Class and path of what a legend explains beside the techniques."""
 
 
 def short(text: str, most: int) -> str:
@@ -44,7 +51,9 @@ def pareto_faults(figure: Node, planes: Sequence[Plane]) -> Iterator[str]:
     wanted += [] if all(spot.holds for spot in spots) else ["hollow: breaks quality"]
     wanted += ["Pareto front"]
     wanted += ["quality target"] if any(plane.target is not None for plane in planes) else []
-    if [words for words, *_ in keys] != wanted:
+    if [words for words, *_ in keys] != wanted or any(
+        look != _SIGNS.get(words, look) for words, *look in keys
+    ):
         yield f"the legend says {keys}"
     for panel, plane in zip(panels, planes, strict=True):
         for mark, spot in _pairs(panel, plane):
@@ -120,7 +129,9 @@ def unit_of(panel_title: str, plane: Plane) -> float:
 
 def _says(mark: Mark, spot: Spot, plane: Plane) -> bool:
     """Value, interval, quality, target and front in the words of a mark."""
-    what = rf"([kmµn]?)J per {re.escape(plane.unit)}" if plane.energy else r"()× the baseline's time"
+    what = (
+        rf"([kmµn]?)J per {re.escape(plane.unit)}" if plane.energy else r"()× the baseline's time"
+    )
     found = re.fullmatch(
         rf"{re.escape(spot.label)}: ({NUMBER}) {what} \(({NUMBER}) to ({NUMBER})\); quality"
         rf" ({NUMBER})( %)?, (holds|breaks) its target(; on the Pareto front)?",
@@ -186,6 +197,12 @@ def times(value: Number, factor: float) -> Number:
     return Number(factor * value.value, low, high)
 
 
+def stairs(best: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """The corners of a front: across at the old height, then to the new one."""
+    corners = [((x, before), (x, y)) for (_, before), (x, y) in pairwise(best)]
+    return (*best[:1], *(corner for both in corners for corner in both))
+
+
 def _plane_faults(panel: Chart, plane: Plane) -> Iterator[str]:
     unit = 100.0 if plane.share else 1.0
     factor, cost = unit_of(panel.x_title, plane), panel.x_title.removesuffix(" (left is better)")
@@ -202,15 +219,12 @@ def _plane_faults(panel: Chart, plane: Plane) -> Iterator[str]:
         if not stands(panel, mark, x, times(spot.y, unit)):
             yield f"{mark} stands elsewhere than {spot}"
     best = [(panel.x.at(s.x.value / factor), panel.y.at(unit * s.quality)) for s in plane.front]
-    stairs = [best[0]]
-    for (_, before), (x, y) in zip(best, best[1:], strict=False):
-        stairs += [(x, before), (x, y)]
     base = [panel.x.at(s.x.value / factor) for s in plane.spots if s.baseline][:1]
     wanted = [("upright", ((x, TOP), (x, BOTTOM))) for x in base]
     if plane.target is not None:
         y = panel.y.at(unit * plane.target)
         wanted.append(("level", ((LEFT, y), (RIGHT, y))))
-    yield from _line_faults(panel, [*wanted, ("front", tuple(stairs))])
+    yield from _line_faults(panel, [*wanted, ("front", stairs(best))])
     few = len(plane.spots) <= _MOST_LABELS
     named = [s for s in plane.spots if few or s.baseline or s in plane.front]
     names = [(short(s.label.partition("@")[2] or s.label, 26), s.baseline) for s in named]
@@ -224,12 +238,12 @@ def _sweep_faults(
     unit, floor = (100.0, _FLOOR) if plane.share else (1.0, float("-inf"))
     groups = sorted({spot.group for spot in plane.spots})
     metric = short(plane.metric, 30)
-    titles = (
-        "size on disk, % of the dense float32 model",
-        f"change of {metric}{', points' if plane.share else ''}",
-        f"Change of {metric} against size on disk of {len(plane.spots)} variants in {len(groups)}"
-        " series; smaller stands to the left.",
+    summary = (
+        f"Change of {metric} against size on disk of {len(plane.spots)} variants in"
+        f" {len(groups)} series; smaller stands to the left."
     )
+    called = f"change of {metric}{', points' if plane.share else ''}"
+    titles = ("size on disk, % of the dense float32 model", called, summary)
     if (panel.x_title, panel.y_title, panel.summary) != titles or not panel.percent or panel.labels:
         yield f"the titles are {panel.x_title!r}, {panel.y_title!r}, {panel.summary!r}"
     places = {}

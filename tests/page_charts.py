@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import linear_regression
 
 from page_html import Node, tidy
@@ -153,7 +154,7 @@ def _is_of_baseline(label: Node) -> bool:
 
 def _ticks(parts: Sequence[Node]) -> Iterator[tuple[bool, Tick, bool]]:
     """Each line of the grid: whether it is upright, the tick, whether it is one of per cent."""
-    for line, label in zip(parts, parts[1:], strict=False):
+    for line, label in pairwise(parts):
         if line["class"] != "grid":
             continue
         upright = re.fullmatch(rf"M{AT},12V308", line["d"])

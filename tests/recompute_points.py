@@ -1,4 +1,4 @@
-"""The points of the figures again, from the journal alone: quality against cost and against size."""
+"""The points of the figures again, from the journal: quality against cost and against size."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -59,6 +59,7 @@ class Plane:
         target: Least quality that counts.
         share: Whether the quality is a share, which stands in per cent.
         spots: In the order of the table.
+        seeds: Of how many the qualities of a sweep are a mean.
     """
 
     title: str
@@ -68,6 +69,7 @@ class Plane:
     target: float | None
     share: bool
     spots: tuple[Spot, ...]
+    seeds: int = 1
 
     @property
     def front(self) -> list[Spot]:
@@ -203,7 +205,8 @@ def sweeps(tables: Sequence[Table]) -> Iterator[Plane]:
             if len(spots) > 1:
                 share = all(0 <= each["value"] <= 1 for each in metrics)
                 title = f"{workload} · {device(table)}"
-                yield Plane(title, "", metrics[0]["metric"], False, None, share, spots)
+                seeds = len(metrics[0].get("seeds", ())) or 1
+                yield Plane(title, "", metrics[0]["metric"], False, None, share, spots, seeds)
 
 
 def _whole_label(record: Line) -> str:

@@ -11,7 +11,7 @@ from bench.compare import compare
 from bench.record import CaseRecord
 from bench.report.markdown import Report, page
 from bench.report.sweep import sweeps
-from bench.report.sweep_figure import render
+from bench.report.sweep_figure import draw, render
 from bench.report.write import write
 
 DENSE = 400_000
@@ -79,6 +79,16 @@ def test_a_timed_case_and_the_same_one_judged_are_one_step() -> None:
     assert [len(series.steps) for series in sweep.series] == [2, 1, 2]
     (table,) = compare([journal])
     assert [row.case.case for row in table.rows] == [timed.case]
+
+
+def test_what_gains_much_stands_within_the_frame_with_its_interval() -> None:
+    better = (judged("retrained", 20_000, [0.99, 1.0, 1.0]), judged("int8", 9_000, [0.9] * 3))
+    (sweep,) = sweeps(compare([a_journal([(case, []) for case in better])]))
+    highest = max(100 * step.high for series in sweep.series for step in series.steps)
+    (axes,) = draw([sweep]).axes
+
+    assert highest > 1.5
+    assert axes.get_ylim()[1] > highest
 
 
 def test_without_a_judged_sweep_there_is_no_figure_and_no_section(tmp_path: Path) -> None:

@@ -186,12 +186,21 @@ def _caption(table: Table, tables: Sequence[Table], grid: Grid) -> str:
     device = from_markdown(findings.processor(table))
     place = f"{findings.plain_heading(table, tables)}, machine {run.machine.get('id', 'unknown')}"
     parts = (
-        f"{simulated}Energy and time per sample: {from_markdown(grid.caption)}.",
+        f"{simulated}Energy and time per sample: {from_markdown(_sentences(grid.caption))}.",
         f"{device} ({escape(f'{place}, run {run.run_id}')}).",
         escape(_energy(table)),
         escape(_counted(table, grid)),
     )
     return " ".join(parts)
+
+
+def _sentences(caption: str) -> str:
+    """A caption of the page as sentences of one line, without the last full stop.
+
+    >>> _sentences("**a** · accuracy<br>Baseline: eager.")
+    '**a** · accuracy. Baseline: eager'
+    """
+    return caption.replace("<br>", ". ").removesuffix(".")
 
 
 def _energy(table: Table) -> str:

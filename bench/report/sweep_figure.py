@@ -64,7 +64,8 @@ def _panel(axes: "Axes", sweep: Sweep, looks: Mapping[str, Look]) -> None:
     axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f"{x:g} %"))
     axes.xaxis.set_minor_locator(ticker.NullLocator())
     if sweep.share:
-        axes.set_ylim(-_FLOOR * 1.06, 1.5)
+        highest = max(unit * step.high for series in sweep.series for step in series.steps)
+        axes.set_ylim(-_FLOOR * 1.06, max(1.5, 1.06 * highest))
     seeds = f", mean of {sweep.seeds} seeds" if sweep.seeds > 1 else ""
     axes.set_title(short(sweep.title, 60), loc="left", fontsize=9.5)
     axes.set_xlabel("size on disk, % of the dense float32 model   (left is smaller)")
