@@ -256,12 +256,12 @@ def _sweep_faults(
             yield f"{mark} stands elsewhere than {spot}"
         places[spot] = (panel.x.at(100 * spot.x.value), panel.y.at(y.value))
     zero = panel.y.at(0.0)
-    wanted = [("zero", ((LEFT, zero), (RIGHT, zero)))]
+    wanted: Lines = [("zero", ((LEFT, zero), (RIGHT, zero)))]
     for group in groups:
         own = sorted((s for s in places if s.group == group), key=lambda s: (s.x.value, s.label))
         if len({spot.x.value for spot in own}) > 1:
             colour = looks[short(group, 44)][0]
-            wanted.append((f"line {colour}", tuple(places[spot] for spot in own)))
+            wanted = [*wanted, (f"line {colour}", tuple(places[spot] for spot in own))]
     yield from _line_faults(panel, wanted)
 
 

@@ -138,9 +138,12 @@ def _outlines(text: Node) -> list[tuple[str, int]]:
 def _check_outlines(figure: Node) -> None:
     """One sign of a font has one outline and the other way round; digits are neighbours."""
     signs: dict[tuple[str, str], int] = {}
+    defined = {f"#{each['id']}" for each in figure.all("path")}
     for text in figure.all("g"):
         if text["id"].startswith("text_"):
             outlines = _outlines(text)
+            if not {each["xlink:href"] for each in text.all("use")} <= defined:
+                raise ValueError(f"an outline of {words(text)!r} is missing")
             for sign, (font, place) in zip(
                 _signs(words(text), len(outlines)), outlines, strict=True
             ):

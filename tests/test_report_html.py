@@ -21,10 +21,10 @@ from journals import a_case, a_journal, quality, save
 import bench.report.sections
 from bench.cli import main
 from bench.compare import compare
+from bench.records import Journal
 from bench.report import chart, markdown
 from bench.report.charts import pareto_figure, sweep_figure
 from bench.report.labels import Box, chosen
-from bench.report.markdown import Report
 from reports import HALF, SAME, estimated, grid_of, measured, report_of
 
 pytest.importorskip("markdown_it", reason="pip install 'joulebench[html]'")
@@ -309,10 +309,13 @@ def test_a_crowded_chart_names_the_front_and_the_baseline_and_says_all_values() 
     assert figure.count('role="img"') == 14
 
 
-def judged_sweep() -> Report:
-    """A sweep of which one step loses more than the axis shows."""
+def judged_sweep() -> Journal:
+    """A sweep of which one step loses more than the axis shows, and two cases that were timed."""
     sizes = {"disk": 4096, "nominal": 4096}
-    cases = [(a_case(size_bytes=sizes), SAME)]
+    cases = [
+        (a_case(size_bytes=sizes), SAME),
+        (a_case("student", size_bytes={"disk": None, "nominal": None}), HALF),
+    ]
     for number, value in enumerate((0.97, 0.96, 0.80)):
         small = {"disk": 400 * (3 - number), "nominal": 400, "baseline": 4096}
         level = {"density": str(0.3 - number / 10)}
@@ -320,11 +323,11 @@ def judged_sweep() -> Report:
             "pruned", level=level, quality=quality(value), size_bytes=small, runtime="judged"
         )
         cases.append((case, []))
-    return report_of(a_journal(cases))
+    return a_journal(cases)
 
 
 def test_a_sweep_is_a_line_of_points_and_an_arrow_for_what_lies_below() -> None:
-    report = judged_sweep()
+    report = report_of(judged_sweep())
     figure = sweep_figure(report.tables, "f")
 
     assert 'class="line c0"' in figure
@@ -403,7 +406,7 @@ sys.exit(main(["report", journal, *(a for e in ends for a in ("-o", f"{folder}/p
 def test_every_form_has_the_same_bytes_in_processes_of_other_hashes_zones_and_places(
     tmp_path: Path,
 ) -> None:
-    journal = save(measured(), tmp_path)
+    journal = save(judged_sweep(), tmp_path)
     places = ({"PYTHONHASHSEED": "1", "TZ": "Asia/Kolkata", "LC_ALL": "C"},
               {"PYTHONHASHSEED": "2", "TZ": "America/Lima", "LC_ALL": "C.UTF-8"})  # fmt: skip
     found = []
@@ -416,7 +419,9 @@ def test_every_form_has_the_same_bytes_in_processes_of_other_hashes_zones_and_pl
         )  # fmt: skip
         found.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
 
-    assert set(found[0]) == {"page.md", "page.csv", "page.svg", "page.html", "page.tex"}
+    assert set(found[0]) == {
+        "page.md", "page.csv", "page.svg", "page-size.svg", "page.html", "page.tex",
+    }  # fmt: skip
     assert found[0] == found[1]
 
 
