@@ -302,7 +302,7 @@ class _State:
     def _finish(self, session: "Session", exit_status: int) -> tuple[Path, ...]:
         """Ends the journal and writes the report; gives the paths of what there is."""
         path = session.finish(exit_status)
-        if not session.has_cases or session.settings.alone:
+        if not session.ledger.has_cases or session.settings.alone:
             return ()
         from bench.report.write import write
 
@@ -313,7 +313,7 @@ class _State:
         if self.failure and self.session is not None:
             terminalreporter.section("joules", sep="-", red=True)
             terminalreporter.write_line(f"the report could not be written: {self.failure}")
-            terminalreporter.write_line(f"nothing is lost: {self.session.writer.path}")
+            terminalreporter.write_line(f"nothing is lost: {self.session.ledger.path}")
         if not self.written:
             return
         from bench.compare import compare
