@@ -91,6 +91,22 @@ def test_compression_facts_stand_once_for_each_variant() -> None:
     )
 
 
+def test_a_runtime_that_makes_another_file_of_a_model_has_a_line_of_its_own() -> None:
+    case = a_case("int8", size_bytes={"disk": 1000})
+    others = [
+        a_case("int8", runtime="openvino", size_bytes={"disk": 500}),
+        a_case("int8", runtime="openvino", batch=8, size_bytes={"disk": 600}),
+    ]
+    text = page(report_of(a_journal([(each, SAME) for each in (case, *others)])))
+    rows = grid_of(text[text.index("What compression did</summary>") :])
+
+    assert [(row["variant"], row["batch"], row["on disk"]) for row in rows] == [
+        ("int8 · eager", "1", "1000 B"),
+        ("int8 · openvino", "1", "500 B"),
+        ("int8 · openvino", "8", "600 B"),
+    ]
+
+
 def test_unknown_compression_facts_are_dashes_not_zeros() -> None:
     case = a_case("a", parameters=None, nonzero=None, macs=None, size_bytes={})
     text = page(report_of(a_journal([(case, SAME)])))
