@@ -137,12 +137,44 @@ def idle_share(case: Case) -> float | None:
     return 100 * (1 - net.value / gross.value)
 
 
-def missing(case: Case) -> str | None:
-    """The first channel of the sum without joules in an idle window, and so without idle power."""
-    for window in case.told.idle:
-        for channel in case.channels:
-            if joules(window, [channel]) is None:
-                return str(channel["id"])
+def why_no_energy(case: Case, channels: Sequence[Line]) -> str | None:
+    """What the first own window without joules of one of some channels says; None if all have."""
+    if not case.own:
+        return "no window was measured"
+    return next((why for window in case.own if (why := _why_none(window, channels))), None)
+
+
+def why_no_net(case: Case) -> str | None:
+    """Why a case has no net energy: it has no energy, or nobody knows the idle power."""
+    return why_no_energy(case, case.channels) or why_no_idle(case)
+
+
+def why_no_idle(case: Case) -> str | None:
+    """What the first idle window without joules says, or by how much the idle power changed."""
+    idle = case.told.idle
+    if not idle:
+        return "no idle window was measured"
+    if case.idle():
+        return None
+    why = next((why for window in idle if (why := _why_none(window, case.channels))), None)
+    if why:
+        return why
+    powers = [(joules(window, case.channels) or 0.0) / seconds(window) for window in idle]
+    return (
+        f"the idle power went from {min(powers):.3g} W to {max(powers):.3g} W in the session;"
+        " let the machine come to rest before the run, and end what else it does"
+    )
+
+
+def _why_none(window: Line, channels: Sequence[Line]) -> str | None:
+    """Of the first of some channels that has no joules in a window."""
+    known = {energy["channel"]: energy for energy in window["energy"]}
+    for channel in channels:
+        name = channel["id"]
+        if name not in known:
+            return f"{name} was not read in this window"
+        if known[name]["joules"] is None:
+            return f"{name}: {known[name]['reason'] or known[name]['status']}"
     return None
 
 

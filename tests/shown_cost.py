@@ -1,44 +1,14 @@
-"""Folded parts on cost again: data of the figure, batches, where the energy goes, emissions."""
+"""Quality against cost and the batch sweep again, from the journal; see `recompute`."""
 
 import re
 from collections.abc import Mapping
 
-from page_cases import (
-    name_of,
-    one_case,
-    short_name_of,
-    workload_cases,
-    workload_of,
-)
+from page_cases import name_of, short_name_of, workload_cases, workload_of
 from page_pieces import LineCheck, Place, RowCheck, plain
-from recompute import Line, Number
 from recompute_case import Case
-from recompute_parts import (
-    emission,
-    front,
-    idle_share,
-    in_order,
-    is_measured,
-    is_share,
-    missing,
-    of_channel,
-    points,
-    read_channels,
-    time_per_sample,
-)
-from recompute_table import Table, number_of
-from shown_numbers import (
-    PREFIX,
-    absent,
-    half,
-    number,
-    outward,
-    plus_minus,
-    ratio,
-    rounds_to,
-    scaled,
-    significant,
-)
+from recompute_parts import front, is_measured, is_share, points, time_per_sample
+from recompute_table import number_of
+from shown_numbers import absent, half, plus_minus, ratio, rounds_to, scaled, significant
 
 PER = r"[kmµn]?[Js] per [a-z]+"
 
@@ -86,6 +56,17 @@ def panel_title(place: Place, found: re.Match[str]) -> bool:
     return bool(found["simulated"]) == simulated and len(panel) > 1
 
 
+def many_panels(place: Place, found: re.Match[str]) -> bool:
+    """How many panels the figure would have."""
+    settings = {
+        (device, case.record["workload"], case.record["batch"])
+        for device, table in place.source.tables.items()
+        for case in table.cases.values()
+    }
+    panels = [points(place.source.tables[device], *rest) for device, *rest in settings]
+    return found["panels"] == str(sum(len(panel) > 1 for panel in panels))
+
+
 def batch_sweep(place: Place, cells: Mapping[str, str]) -> bool:
     """What a variant costs at each batch of its workload."""
     table, cases = place.table, workload_cases(place)
@@ -119,127 +100,15 @@ def _beside(shown: str, case: Case, *, energy: bool) -> bool:
     return ratio(shown, number_of(case.log(energy=energy))) and shown != "1"
 
 
-# -- where the energy goes ----------------------------------------------------------------------
-
-
-def energies(place: Place, cells: Mapping[str, str]) -> bool:
-    """Gross energy, what of it the waiting system would have used, net, and the estimate."""
-    case, headers = one_case(place, cells), list(cells)
-    gross, net = headers[2], headers[4]
-    share, guess = idle_share(case), scaled(case.estimate(), gross)
-    shown_share = cells["idle share"]
-    return (
-        _level(cells[gross], scaled(case.energy(), gross))
-        and _level(cells[net], scaled(case.net(), net))
-        and (
-            absent(shown_share)
-            if share is None
-            else rounds_to(shown_share.removesuffix(" %"), share, 1.0)
-        )
-        and ("*estimate*" in cells or guess is None)
-        and _estimate(cells.get("*estimate*", "—"), guess)
-    )
-
-
-def _level(shown: str, found: Number | None) -> bool:
-    return absent(shown) if found is None else plus_minus(shown, found.value, half(found))
-
-
-def _estimate(shown: str, guess: Number | None) -> bool:
-    return absent(shown) if guess is None else outward(plain(shown), guess)
-
-
-def idle(place: Place, found: re.Match[str]) -> bool:
-    """Mean power of the waiting system, and what is in it."""
-    case = in_order(place.table)[0]
-    power = case.idle()
-    return (
-        power is not None
-        and plus_minus(found["power"], power.value, half(power))
-        and plain(found["boundary"]) == place.table.boundary
-    )
-
-
-def no_idle(place: Place, found: re.Match[str]) -> bool:
-    """The channel of the sum that an idle window did not read; so there is no net energy."""
-    case = in_order(place.table)[0]
-    in_fold = place.fold.startswith("Where the energy goes")
-    return in_fold and case.idle() is None and plain(found["channel"]) == missing(case)
-
-
-def by_channel(place: Place, cells: Mapping[str, str]) -> bool:
-    """The energy of each channel alone."""
-    case, columns = one_case(place, cells), list(cells)[2:]
-    channels = read_channels(place.table)
-    names = [plain(header.rpartition(", ")[0]) for header in columns]
-    return names == [channel["id"] for channel in channels] and all(
-        _level(cells[header], scaled(of_channel(case, channel), header))
-        for header, channel in zip(columns, channels, strict=True)
-    )
-
-
-def channel(place: Place, found: re.Match[str]) -> bool:
-    """Kind and boundary of a channel, and whether it is in the sum."""
-    known: dict[str, Line] = {each["id"]: each for each in read_channels(place.table)}
-    each = known[plain(found["channel"])]
-    summed = {one["id"] for one in place.table.told.channels(place.table.boundary)}
-    return (
-        found["kind"] == each["kind"]
-        and plain(found["boundary"]) == each["boundary"]
-        and bool(found["no"]) == (each["id"] not in summed)
-    )
-
-
-# -- emissions ----------------------------------------------------------------------------------
-
-
-def carbon(place: Place, cells: Mapping[str, str]) -> bool:
-    """Grams of 1000 samples at the grid factor that was given."""
-    unit = list(cells)[3]
-    prefix = re.fullmatch(r"(.?)gCO2e per 1000 samples", unit)
-    found = emission(one_case(place, cells), place.source.grams_per_kwh or 0.0)
-    assert prefix
-    assert found
-    grams, kind = found
-    factor = PREFIX[prefix[1]]
-    low, high = (grams.low or 0.0) / factor, (grams.high or 0.0) / factor
-    value = Number(grams.value / factor, low, high)
-    shown = cells[unit]
-    fits = _estimate(shown, value) if kind == "estimated" else _level(shown, value)
-    return fits and cells["kind"] == kind
-
-
-def grid_factor(place: Place, found: re.Match[str]) -> bool:
-    """The grid factor as it was given, to three digits."""
-    given = place.source.grams_per_kwh
-    return given is not None and significant(found["grams"], given) and number(found["grams"]) > 0
-
-
-def summary(place: Place, found: re.Match[str]) -> bool:
-    """A folded part of one device of several."""
-    tables: Mapping[str, Table] = place.source.tables
-    return len(tables) > 1 and plain(found["device"]) in tables
-
-
 ROWS: Mapping[str, RowCheck] = {
     rf"variant \| (time ÷ baseline|{PER}) \| 95 % \| quality(, %)? \| holds target"
     r" \| on the front": figure,
     rf"variant( \| b[0-9]+, {PER} \| b[0-9]+, (energy|time) ÷ baseline \[95 %\])+": batch_sweep,
-    rf"variant \| batch \| gross, {PER} \| idle share \| net, {PER}( \| \*estimate\*)?": energies,
-    rf"variant \| batch( \| [a-z]+/[^|]+, {PER})+": by_channel,
-    r"workload \| variant \| batch \| .?gCO2e per 1000 samples \| kind": carbon,
 }
 
 LINES: Mapping[str, LineCheck] = {
     r"\*\*(?P<workload>.+?) · (?P<simulated>simulated )?(?P<device>[^ ]+)"
     r" · batch (?P<batch>[0-9]+)\*\*": panel_title,
-    r"Idle power: (?P<power>.+?) W \((?P<boundary>[a-z+-]+)\)\. Net is gross minus idle power"
-    r" × time\.": idle,
-    r"Idle power was not measured: (?P<channel>\S+) was not read in this window\.": no_idle,
-    r"<sub>¹ (?P<channel>\S+) was not read in this window</sub>": no_idle,
-    r"- (?P<channel>\S+): (?P<kind>[a-z]+), boundary (?P<boundary>\S+), (?P<no>not )?in the"
-    r" sum": channel,
-    r"Factor: (?P<grams>\S+) gCO2e/kWh \(RTE, 2025\); use of electricity only\.": grid_factor,
-    r"<summary>(What compression did|Size in each form|Batch sweep|Memory|Quality by other measures"
-    r"|Where the energy goes(, by channel)?|Carbon) · (?P<device>\S+)</summary>": summary,
+    r"Quality against cost has (?P<panels>[0-9]+) panels here, one for each workload and batch:"
+    r" more than 12 are no overview, so there is no figure; its data are below\.": many_panels,
 }
