@@ -4,6 +4,7 @@ The rules are those of `test_recomputed_page`.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,11 @@ from journals import (
     quality,
     save,
 )
-from page_pieces import Piece, Source, altered, has_number, is_right, pieces
+from page_cases import name_of
+from page_pieces import Piece, Source, altered, has_number, is_right, pieces, plain
+from recompute_case import Case
+from recompute_parts import emission, in_order, is_measured, points, read_channels
+from recompute_sizes import sweep as sweep_of
 from recompute_table import Table
 from test_recomputed_page import LINES, ROWS
 
@@ -138,15 +143,20 @@ JOURNALS = {
 }
 
 
-def parts(name: str, folder: Path) -> Iterator[Piece]:
-    """The pieces with a number of all parts of a journal."""
+def all_pieces(name: str, folder: Path) -> Iterator[Piece]:
+    """The pieces of all parts of a journal."""
     journal = JOURNALS[name]()
     report = Report(compare([journal]), grid=GRID, size_budget=BUDGET, figure="page.svg")
     told = recompute.read(save(journal, folder))
     tables = {t.device: Table(told, t.device, findings.boundary(t)) for t in report.tables}
     source = Source(told, tables, None, GRID.grams_per_kwh, BUDGET)
     text = "\n\n".join(part.section(report) for part in PARTS)
-    return (piece for piece in pieces(text, source) if has_number(piece))
+    return pieces(text, source)
+
+
+def parts(name: str, folder: Path) -> Iterator[Piece]:
+    """Those with a number."""
+    return (piece for piece in all_pieces(name, folder) if has_number(piece))
 
 
 @pytest.mark.parametrize("name", JOURNALS)
@@ -163,6 +173,57 @@ def test_a_number_of_a_rare_part_that_is_altered_is_found(name: str, tmp_path: P
     others = [altered(p, chance.randrange) for p in parts(name, tmp_path) for _ in range(3)]
 
     assert [(p.place.header, p.text) for p in others if is_right(p, ROWS, LINES)] == []
+
+
+def wanted(table: Table) -> dict[str, int]:
+    """How many batches of variants each part of a device has to show."""
+    cases = in_order(table)
+    settings = {setting(case) for case in cases}
+    several = Counter(workload for workload, _ in settings)
+    panels = [points(table, *each) for each in settings]
+    swept = [sweep_of(table, workload) for workload in several]
+    measured, emitting = is_measured(table), [emission(c, GRID.grams_per_kwh) for c in cases]
+    return {
+        "Data of the figure": sum(len(panel) for panel in panels if len(panel) > 1),
+        "Quality against size": sum(len(each.steps) for each in swept if each),
+        "What compression did": len(cases),
+        "Size in each form": len(cases),
+        "Quality by other measures": sum("others" in (c.record["quality"] or {}) for c in cases),
+        "Batch sweep": sum(several[c.record["workload"]] > 1 for c in cases),
+        "Memory": sum(bool(c.record["memory_bytes"]) for c in cases),
+        "Where the energy goes": len(cases) if measured else 0,
+        "Where the energy goes, by channel": (
+            len(cases) if measured and len(read_channels(table)) > 1 else 0
+        ),
+        "Carbon": sum(map(bool, emitting)),
+    }
+
+
+def setting(case: Case) -> tuple[str, int]:
+    return case.record["workload"], case.record["batch"]
+
+
+def batches_in(row: Piece) -> int:
+    """Of how many batches a row tells; without a word of them, all of the variant."""
+    if "batch" in row.row:
+        return len(row.row["batch"].split(", "))
+    if row.place.fold.startswith(("Data of the figure", "Quality against")):
+        return 1
+    table, label = row.place.table, plain(row.cells[0])
+    return sum(name_of(table, case) == label for case in in_order(table))
+
+
+@pytest.mark.parametrize("name", JOURNALS)
+def test_no_row_of_a_part_is_missing_or_twice(name: str, tmp_path: Path) -> None:
+    rows = [piece for piece in all_pieces(name, tmp_path) if piece.cells]
+    (table,) = rows[0].place.source.tables.values()
+    found = Counter[str]()
+    for row in rows:
+        fold = row.place.fold.partition(":")[0]
+        found["Data of the figure" if fold == "Quality against cost" else fold] += batches_in(row)
+
+    assert len({(row.place.fold, row.place.bold, row.text) for row in rows}) == len(rows)
+    assert found == Counter({part: count for part, count in wanted(table).items() if count})
 
 
 def words(name: str, folder: Path) -> str:
