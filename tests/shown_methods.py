@@ -164,9 +164,10 @@ def _target(shown: str | None, settings: Mapping[str, float]) -> bool:
 
 
 def _edges(table: Table, found: re.Match[str]) -> bool:
-    """What a difference has to reach to count: of most rows, and of the one with most."""
-    energy = _is_measured(table)
-    margins = [table.margin(case, energy=energy) for case in table.cases.values()]
+    """What a difference has to reach to count: the least and the most of the verdicts."""
+    energy, cases = _is_measured(table), list(table.cases.values())
+    judged = [case for case in cases if not case.is_baseline] or cases
+    margins = [table.margin(case, energy=energy) for case in judged]
     least, most = min(margins), max(margins)
     shown = [found["least"], found["least2"], found["most"], found["most2"]]
     if shown[2] is None:

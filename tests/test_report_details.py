@@ -150,8 +150,9 @@ def test_the_shortest_window_of_the_methods_is_never_rounded_up() -> None:
 
 def test_the_methods_give_the_margin_of_each_row_not_the_largest_for_all() -> None:
     apart = [(package(0.010 + d), package(0.0105 + d)) for d in (0.0, 0.0001, 0.0002)]
-    cases = [(a_case(), SAME), (a_case(batch=8), SAME), (a_case(batch=64), apart)]
-    one, same = (methods(report_of(a_journal(rows))) for rows in (cases, cases[:2]))
+    cases = [(a_case(), SAME), (a_case("a"), SAME), (a_case(batch=8), SAME)]
+    worse = [(a_case(batch=64), apart), (a_case("a", batch=64), apart)]
+    same, one = (methods(report_of(a_journal(rows))) for rows in (cases, cases + worse))
 
     assert "lies within 1/1.030 to 1.030 is called no gain" in same
     assert "lies within 1/1.030 to 1.030 (up to 1/1.101 to 1.101 where the baseline's own" in one

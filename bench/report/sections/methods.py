@@ -121,10 +121,7 @@ def _protocol(table: Table) -> str:
 
 def _edges(table: Table) -> str:
     """Between what a difference does not count; a row with a worse control has a wider one."""
-    measured = findings.is_measured(table)
-    margins = [row.margins.energy if measured else row.margins.time for row in table.rows]
-    margins = margins or [table.asked_margin]
-    edges = [text.fixed(1 + each, 3) for each in (min(margins), max(margins))]
+    edges = [text.fixed(1 + margin, 3) for margin in table.margins]
     least, most = (f"1/{edge} to {edge}" for edge in edges)
     if least == most:
         return least
