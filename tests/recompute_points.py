@@ -1,9 +1,8 @@
 """The points of the figures again, from the journal: quality against cost and against size."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from recompute import Line, Number
@@ -73,9 +72,12 @@ class Plane:
 
     @property
     def front(self) -> list[Spot]:
-        """What no other beats, cheapest first."""
-        best = [s for s in self.spots if not any(map(s.beaten_by, self.spots))]
-        return sorted(best, key=lambda spot: spot.x.value)
+        """What no other beats, cheapest first; of two that are the same, the first."""
+        best: dict[tuple[float, float], Spot] = {}
+        for spot in self.spots:
+            if not any(map(spot.beaten_by, self.spots)):
+                best.setdefault((spot.x.value, spot.y.value), spot)
+        return sorted(best.values(), key=lambda spot: spot.x.value)
 
 
 def is_share(record: Line) -> bool:
@@ -143,16 +145,30 @@ def short_label(case: Case, table: Table) -> str:
     return f"{name} · {record['runtime']}" if several else name
 
 
+def ordered(cases: Iterable[Case]) -> list[Case]:
+    """Cases as the tables list them."""
+    return sorted(
+        cases,
+        key=lambda case: (
+            case.record["workload"],
+            case.record["batch"],
+            not case.is_baseline,
+            _whole_label(case.record),
+            case.record["runtime"],
+        ),
+    )
+
+
 def planes(tables: Sequence[Table]) -> Iterator[Plane]:
     """Quality against cost, of each workload and batch of which two cases have both."""
     for table in tables:
         groups: dict[tuple[str, int], list[Case]] = {}
-        for case in table.cases.values():
+        for case in ordered(table.cases.values()):
             judged = case.record["quality"]
             if judged and judged["value"] is not None:
                 key = case.record["workload"], case.record["batch"]
                 groups.setdefault(key, []).append(case)
-        for (workload, batch), cases in sorted(groups.items()):
+        for (workload, batch), cases in groups.items():
             spots = tuple(spot for case in cases if (spot := _spot(table, case)))
             first: dict[str, Any] = cases[0].record["quality"]
             if len(spots) > 1:
@@ -190,7 +206,7 @@ def sweeps(tables: Sequence[Table]) -> Iterator[Plane]:
         for workload in sorted({case.record["workload"] for case in judged}):
             cases = {
                 _whole_label(case.record): case
-                for case in chain(table.cases.values(), judged)
+                for case in (*ordered(table.cases.values()), *ordered(judged))
                 if case.record["workload"] == workload
                 and case.record["quality"]
                 and case.record["size_bytes"].get("disk")
@@ -211,7 +227,7 @@ def sweeps(tables: Sequence[Table]) -> Iterator[Plane]:
 
 def _whole_label(record: Line) -> str:
     level = ",".join(f"{name}={value}" for name, value in sorted(record["level"].items()))
-    return f"{record['technique']}@{level}"
+    return f"{record['technique']}@{level}" if level else str(record["technique"])
 
 
 def _dense(record: Line) -> int | None:
