@@ -11,7 +11,7 @@ from page_html import tree
 from recompute_points import Plane, planes, sweeps
 from recomputed_journals import JOURNALS, tables, written
 
-TRIES = 15
+TRIES = 8
 RULES = {".svg": (planes, pareto_drawing_faults), "-size.svg": (sweeps, sweep_drawing_faults)}
 
 

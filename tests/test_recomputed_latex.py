@@ -9,7 +9,7 @@ from page_latex import as_words, from_latex
 from page_latex_rules import CEILINGS, MainTable, latex_faults, main_tables
 from recomputed_journals import JOURNALS, source, written
 
-TRIES = 40
+TRIES = 16
 
 
 @cache
