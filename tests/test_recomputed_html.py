@@ -100,7 +100,7 @@ class Section(NamedTuple):
 
 def sections(name: str) -> Iterator[Section]:
     """The parts of the HTML page: its head, and each section."""
-    spoken, tables = map(iter, markdown(name))
+    spoken, tables = iter(markdown(name)[0]), iter(markdown(name)[1])
     parts = r'<div class="head">.*?</div>|<section .*?</section>'
     for source in re.findall(parts, written(name)[1][".html"], re.DOTALL):
         node = tree(source)
