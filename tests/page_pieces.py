@@ -3,7 +3,7 @@
 import html
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from recompute import Told
@@ -21,6 +21,7 @@ class Source:
         since: The earlier journal that the changes are told against.
         grams_per_kwh: The grid factor that was given.
         size_budget: Most bytes that a model may have.
+        left_out: What stands in each file that could not be read, by its name.
     """
 
     told: Told
@@ -28,6 +29,7 @@ class Source:
     since: Told | None = None
     grams_per_kwh: float | None = None
     size_budget: int | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Place:
         source: What the report was written from.
         heading: The last heading, without its marks.
         fold: The line of the folded part that it is in; empty outside of any.
-        bold: The last line above that begins in bold, under this heading or in this fold.
+        bold: The last line above that begins in bold, or a quote with the name of its device,
+            under this heading or in this fold.
         above: The last line above the table that is not empty.
         header: Header of the table, of a row.
     """
@@ -111,7 +114,8 @@ def pieces(page: str, source: Source) -> Iterator[Piece]:
             place = replace(place, heading=line.lstrip("# "), bold="", above="")
         if line and line not in {"<details>", "</details>", "<pre><code>", "</code></pre>"}:
             yield Piece(replace(place, header=()), line)
-            place = replace(place, above=line, bold=line if line.startswith("**") else place.bold)
+            leads = line.startswith(("**", *(f"> {device}: " for device in source.tables)))
+            place = replace(place, above=line, bold=line if leads else place.bold)
 
 
 def _cells(line: str) -> tuple[str, ...]:

@@ -53,12 +53,13 @@ class Log:
 
 @dataclass
 class Told:
-    """What a journal says, sorted: finished cases, their windows, the idle ones."""
+    """What a journal says, sorted: finished cases, their windows and discards, the idle ones."""
 
     run: Line
     cases: dict[str, Line] = field(default_factory=dict)
     windows: dict[str, list[Line]] = field(default_factory=dict)
     idle: list[Line] = field(default_factory=list)
+    discards: dict[str, list[Line]] = field(default_factory=dict)
 
     def channels(self, boundary: str) -> list[Line]:
         """The instruments whose joules are summed, by the boundary that the report states.
@@ -85,7 +86,7 @@ def read(path: Path) -> Told:
         kind, case = line["record"], line.get("case", "")
         if kind == "window" and line["role"] == "idle":
             told.idle.append(line)
-        elif kind == "window":
+        elif kind in {"window", "discard"}:
             waiting.setdefault(case, []).append(line)
         elif kind == "begin":
             waiting.pop(case, None)
@@ -96,7 +97,9 @@ def read(path: Path) -> Told:
             waiting = {name: found for name, found in waiting.items() if name in begun}
         elif kind == "case":
             told.cases[case] = line
-            told.windows[case] = waiting.pop(case, [])
+            blocks = waiting.pop(case, [])
+            told.windows[case] = [block for block in blocks if block["record"] == "window"]
+            told.discards[case] = [block for block in blocks if block["record"] == "discard"]
     return told
 
 

@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from recompute import (
     FREE,
@@ -60,9 +61,12 @@ def mean_of(
     return Log(statistics.fmean(means), parts, len(means))
 
 
-@dataclass
+@dataclass(eq=False)
 class Case:
-    """One row: what its record says, its windows, and the channels that are summed."""
+    """One row: what its record says, its windows, and the channels that are summed.
+
+    It is equal to itself alone, so that what is asked often can be remembered of it.
+    """
 
     told: Told
     record: Line
@@ -172,6 +176,13 @@ class Case:
         return Number(ends[0], max(0.0, ends[1] - half), ends[2] + half)
 
     def time_log(self) -> Log | None:
+        return self._time_log
+
+    def energy_log(self) -> Log | None:
+        return self._energy_log
+
+    @cached_property
+    def _time_log(self) -> Log | None:
         def typical(window: Line) -> float:
             known = window["latency_s"]
             return float(known["p50"] if known else seconds(window) / max(window["calls"], 1))
@@ -180,7 +191,8 @@ class Case:
         found = self._log(values) if all(min(value) > 0 for value in values) else None
         return found and found[0]
 
-    def energy_log(self) -> Log | None:
+    @cached_property
+    def _energy_log(self) -> Log | None:
         values, limits = [], []
         for one, other in self.pairs:
             both = joules(one, self.channels), joules(other, self.channels)

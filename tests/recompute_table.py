@@ -10,7 +10,7 @@ from recompute import Line, Log, Number, Told
 from recompute_case import Case
 
 
-@dataclass
+@dataclass(eq=False)
 class Table:
     """The cases of one device, beside each other."""
 
