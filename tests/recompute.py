@@ -53,13 +53,16 @@ class Log:
 
 @dataclass
 class Told:
-    """What a journal says, sorted: finished cases, their windows and discards, the idle ones."""
+    """What a journal says, sorted: finished cases, their windows, the idle ones, the rest."""
 
     run: Line
     cases: dict[str, Line] = field(default_factory=dict)
     windows: dict[str, list[Line]] = field(default_factory=dict)
     idle: list[Line] = field(default_factory=list)
-    discards: dict[str, list[Line]] = field(default_factory=dict)
+    discards: list[Line] = field(default_factory=list)
+    notes: list[Line] = field(default_factory=list)
+    end: Line | None = None
+    name: str = ""
 
     def channels(self, boundary: str) -> list[Line]:
         """The instruments whose joules are summed, by the boundary that the report states.
@@ -79,7 +82,8 @@ class Told:
 def read(path: Path) -> Told:
     """A journal; what belongs to a case that was never finished does not count."""
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    told = Told(lines[0])
+    told = Told(lines[0], end=lines[-1] if lines[-1]["record"] == "end" else None, name=path.name)
+    told.notes = [line for line in lines if line["record"] == "note"]
     waiting: dict[str, list[Line]] = {}
     begun: set[str] = set()
     for line in lines[1:]:
@@ -98,8 +102,8 @@ def read(path: Path) -> Told:
         elif kind == "case":
             told.cases[case] = line
             blocks = waiting.pop(case, [])
-            told.windows[case] = [block for block in blocks if block["record"] == "window"]
-            told.discards[case] = [block for block in blocks if block["record"] == "discard"]
+            told.windows[case] = [each for each in blocks if each["record"] == "window"]
+            told.discards += [each for each in blocks if each["record"] == "discard"]
     return told
 
 
