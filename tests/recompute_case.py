@@ -63,10 +63,7 @@ def mean_of(
 
 @dataclass(eq=False)
 class Case:
-    """One row: what its record says, its windows, and the channels that are summed.
-
-    It is equal to itself alone, so that what is asked often can be remembered of it.
-    """
+    """One row: what its record says, its windows, and the channels that are summed."""
 
     told: Told
     record: Line
