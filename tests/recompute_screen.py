@@ -1,0 +1,216 @@
+"""What a report's first screen says again: what is best, beside what; see `recompute`."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from page_pieces import label_of
+from recompute import READ, Number, t95
+from recompute_case import Case
+from recompute_table import Table, is_crossed
+
+ROOFLINE = "roofline:"
+ASKED = {"bf16": "bfloat16", "fp16": "float16", "int8": "int8", "fp8": "float8"}
+SAVES = "saves"
+
+
+@cache
+def ordered(table: Table) -> list[Case]:
+    """The rows as they stand in the main table."""
+
+    def place(case: Case) -> tuple[str, int, bool, str, str]:
+        record = case.record
+        label = label_of(case)
+        return record["workload"], record["batch"], not case.is_baseline, label, record["runtime"]
+
+    return sorted(table.cases.values(), key=place)
+
+
+def long_label(case: Case, among: Iterable[Case]) -> str:
+    """The same, with the runtime where there are several."""
+    several = len({other.record["runtime"] for other in among}) > 1
+    return f"{label_of(case)} · {case.record['runtime']}" if several else label_of(case)
+
+
+def is_ceiling(case: Case) -> bool:
+    return str(case.record["workload"]).startswith(ROOFLINE)
+
+
+def by_workload(table: Table) -> dict[str, list[Case]]:
+    found: dict[str, list[Case]] = {}
+    for case in ordered(table):
+        found.setdefault(case.record["workload"], []).append(case)
+    return found
+
+
+def by_setting(cases: Iterable[Case]) -> dict[tuple[str, int], list[Case]]:
+    """By workload and batch: those that may be ranked against each other."""
+    found: dict[tuple[str, int], list[Case]] = {}
+    for case in cases:
+        found.setdefault((case.record["workload"], case.record["batch"]), []).append(case)
+    return found
+
+
+def is_simulated(table: Table) -> bool:
+    """Whether its models, or its joules, are those of a simulated device."""
+    models = any(case["runtime"] == "simulated" for case in table.told.cases.values())
+    return models or any(
+        channel["origin"].startswith("simulated:") for channel in table.told.run["channels"]
+    )
+
+
+@cache
+def measured(table: Table) -> bool:
+    """Whether an instrument gave any of its energies: then no time decides."""
+    return any(case.energy() is not None for case in table.cases.values())
+
+
+def crosses(cases: Iterable[Case]) -> bool:
+    """Whether any is held against the baseline of another runtime."""
+    return any(map(is_crossed, cases))
+
+
+@cache
+def verdict(table: Table, case: Case, *, energy: bool) -> str:
+    return table.verdict(case, energy=energy)
+
+
+# -- the best ---------------------------------------------------------------------------------
+
+
+def best(table: Table, cases: Iterable[Case], *, energy: bool) -> Case | None:
+    """What saves and has the smallest ratio to its baseline."""
+    found = [
+        (log.value, place, case)
+        for place, case in enumerate(cases)
+        if not case.is_baseline and verdict(table, case, energy=energy) == SAVES
+        if (log := case.log(energy=energy))
+    ]
+    return min(found)[2] if found else None
+
+
+def winners(table: Table, cases: Sequence[Case]) -> list[Case]:
+    """The bold rows of one workload and batch."""
+    energy = any(case.energy() is not None for case in cases)
+    if not crosses(cases):
+        return _least(table, cases)
+    whole = [case for case in cases if not is_smaller(case, cases)]
+    found = [best(table, chosen, energy=energy) for chosen in (whole, cases)]
+    return list(dict.fromkeys(case for case in found if case))
+
+
+def _least(table: Table, cases: Sequence[Case]) -> list[Case]:
+    """The least joules of what saves, or of a baseline where each runtime has its own."""
+    fit = [
+        (energy.value, place, case)
+        for place, case in enumerate(cases)
+        if not is_ceiling(case) and (energy := case.energy())
+        if verdict(table, case, energy=True) == SAVES
+        or (case.is_baseline and not case.breaks_quality())
+    ]
+    least = min(fit)[2] if fit else None
+    alone = sum(case.is_baseline for case in cases) == 1
+    return [] if least is None or (least.is_baseline and alone) else [least]
+
+
+def is_smaller(case: Case, cases: Sequence[Case]) -> bool:
+    """Whether it has less than 95 % of the weights, or of the operations, of what is shipped."""
+    shipped = [c for c in cases if c.record["technique"] == "baseline"] or cases
+
+    def fewer(name: str) -> bool:
+        known = case.record.get(name)
+        return known is not None and known < 0.95 * max(c.record.get(name) or 0 for c in shipped)
+
+    return any(map(fewer, ("parameters", "nonzero", "macs")))
+
+
+def front(table: Table, cases: Iterable[Case]) -> list[Case]:
+    """What no other beats in cost and in quality: joules, or time beside the baseline."""
+    points = []
+    for place, case in enumerate(cases):
+        quality, cost = case.record["quality"], _cost(case, energy=measured(table))
+        if quality and cost is not None and cost > 0:
+            points.append((cost, -quality["value"], place, case))
+    kept: list[Case] = []
+    reached = math.inf
+    for _, missing, _, case in sorted(points):
+        if missing < reached:
+            kept.append(case)
+            reached = missing
+    beaten = {(cost, missing) for cost, missing, _, case in points if case in kept}
+    return [case for cost, missing, _, case in points if (cost, missing) in beaten]
+
+
+def _cost(case: Case, *, energy: bool) -> float | None:
+    if energy:
+        joules = case.energy()
+        return joules.value if joules else None
+    log = case.time_log()
+    return None if log is None else 1.0 if case.is_baseline else math.exp(log.value)
+
+
+# -- words with numbers -----------------------------------------------------------------------
+
+
+def runs_in(case: Case) -> str:
+    """The types in which it runs, as many of each, and what was asked for and does not run."""
+    kernels: dict[str, int] = case.record.get("kernels", {})
+    counts = sorted(kernels.items(), key=lambda each: (-each[1], each[0]))
+    shown = ", ".join(f"{number} {dtype}" for dtype, number in counts)
+    if len(counts) < 2:
+        shown = counts[0][0] if counts else case.record["dtype"] or ""
+    asked = ASKED.get(case.record["level"].get("dtype", ""))
+    ran = kernels.get(asked or "", 0) > 0 if counts else asked == case.record["dtype"]
+    return f"{shown}, asked for {asked}" if asked and shown and not ran else shown
+
+
+def to_decide(ratio: Number, margin: float) -> int | None:
+    """How many replicates would decide, if ratio and spread stay; None beyond ten thousand."""
+    assert ratio.low is not None
+    assert ratio.high is not None
+    assert ratio.n is not None
+    if max(math.log(ratio.high), -math.log(ratio.low)) >= 345:
+        return None
+
+    def half(n: int) -> float:
+        return t95((n - 2 * (n // 5) if n >= 10 else n) - 1) / math.sqrt(n)
+
+    spread = math.log(ratio.high / ratio.low) / 2 / half(ratio.n)
+    distance = math.log(1 + margin) - abs(math.log(ratio.value))
+    wanted = math.hypot(distance, 0.6745 * spread / math.sqrt(ratio.n))
+    return next((n for n in range(ratio.n, 10_000) if half(n) * spread <= wanted), None)
+
+
+def kinds(table: Table) -> list[tuple[str, int]]:
+    """How many rows have an energy of which kind, the most first."""
+    return Counter(map(kind_of, ordered(table))).most_common()
+
+
+def kind_of(case: Case) -> str:
+    """Of the instrument; else of the estimate; else ``absent``."""
+    if case.energy() is not None:
+        return str(case.channels[0]["kind"])
+    if case.estimate() is None:
+        return "absent"
+    guesses = (e for window in case.own for e in window["energy"] if e["kind"] not in READ)
+    return str(next(guesses)["kind"])
+
+
+def deviations(table: Table) -> list[float]:
+    """By how much each baseline differs from itself."""
+    logs = [case.log(energy=measured(table)) for case in ordered(table) if case.is_baseline]
+    return [abs(math.exp(log.value) - 1) for log in logs if log]
+
+
+def why_no_idle(table: Table) -> str:
+    """Why the idle power is not known."""
+    channels = table.told.channels(table.boundary) if table.boundary else []
+    if not channels and table.told.idle:
+        return "no power source can be read here"
+    for window in table.told.idle:
+        read = {energy["channel"] for energy in window["energy"]}
+        for channel in channels:
+            if channel["id"] not in read:
+                return f"{channel['id']} was not read in this window"
+    return "no idle window was measured"
