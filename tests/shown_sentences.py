@@ -17,7 +17,9 @@ Part = str | tuple[str, Callable[[str], bool]]
 
 def says(shown: str, *parts: Part) -> bool:
     """Whether a text is these words, with the right numbers in between."""
-    pattern = "".join(re.escape(each) if isinstance(each, str) else f"({each[0]})" for each in parts)
+    pattern = "".join(
+        re.escape(each) if isinstance(each, str) else f"({each[0]})" for each in parts
+    )
     found = re.fullmatch(pattern, shown)
     gaps = [each[1] for each in parts if not isinstance(each, str)]
     return bool(found) and all(
@@ -38,8 +40,9 @@ def ending(value: float, unit: float) -> Part:
 def signed(value: float, unit: float) -> Part:
     """The same of a change, with its sign; none where it rounds to zero."""
     _, fits = ending(value, unit)
-    return NUMBER, lambda shown: (
-        shown.startswith("+") == (read(shown) > 0) and fits(shown.removeprefix("+"))
+    return (
+        NUMBER,
+        lambda shown: shown.startswith("+") == (read(shown) > 0) and fits(shown.removeprefix("+")),
     )
 
 

@@ -4,10 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from page_pieces import LineCheck, Place, label_of, plain
-from recompute import Number
 from recompute_case import Case
 from recompute_screen import (
-    SAVES,
     best,
     by_workload,
     crosses,
@@ -28,14 +26,15 @@ UNRESOLVED = "unresolved"
 
 
 def quote(place: Place, line: re.Match[str]) -> bool:
-    """A paragraph of the quote is one of those that the device has."""
-    lead = f"{place.table.device}: " if len(place.source.tables) > 1 else ""
+    """A paragraph of the quote is one that its device has; the first of several begins with it."""
+    tables = place.source.tables
     shown = plain(line[1])
-    if lead and not shown.startswith(lead):
-        lead = ""
-        assert place.bold.startswith("> ")
-    told = paragraphs(place.table)
-    return any(says(shown, *([lead] if lead and not i else []), *p) for i, p in enumerate(told))
+    lead = next((device for device in tables if shown.startswith(f"{device}: ")), "")
+    table = tables[lead] if lead and len(tables) > 1 else place.table
+    told = paragraphs(table)
+    if len(tables) > 1:
+        told[0][0] = f"{table.device}: {told[0][0]}"
+    return any(says(shown, *paragraph) for paragraph in told)
 
 
 def paragraphs(table: Table) -> list[list[Part]]:
@@ -174,4 +173,4 @@ def _decided(table: Table, cases: Sequence[Case], *, energy: bool) -> str:
     return f" – about {most} {unit} would decide"
 
 
-LINES: Mapping[str, LineCheck] = {r"> (.+)": quote}
+LINES: Mapping[str, LineCheck] = {r"> (?!\*\*Two routes )(.+)": quote}
