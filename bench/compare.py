@@ -49,10 +49,20 @@ class Table:
 
     @property
     def margin(self) -> float:
-        """The largest margin of what the table compares: energy if it was measured, else time."""
+        """The largest margin of the verdicts."""
+        return self.margins[1]
+
+    @property
+    def margins(self) -> tuple[float, float]:
+        """The least and the largest margin of the verdicts: of energy if measured, else of time.
+
+        A row that is held against nothing but itself has no verdict, and its margin judges nothing;
+        where there is no other, it tells what the margin would be.
+        """
         measured = any(isinstance(row.energy, Quantity) for row in self.rows)
-        margins = [row.margins for row in self.rows]
-        return max((m.energy if measured else m.time for m in margins), default=self.asked_margin)
+        judged = [row for row in self.rows if not row.is_baseline] or self.rows
+        found = [row.margins.energy if measured else row.margins.time for row in judged]
+        return min(found, default=self.asked_margin), max(found, default=self.asked_margin)
 
     @property
     def asked_margin(self) -> float:

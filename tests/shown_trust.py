@@ -59,21 +59,24 @@ def idle(place: Place, line: re.Match[str]) -> bool:
 
 
 def control(place: Place, line: re.Match[str]) -> bool:
-    """What the controls differ by at most, and the largest margin of the verdicts."""
+    """What the controls differ by at most, and the least and largest margin of the verdicts."""
     table = place.table
     energy = measured(table)
     found = deviations(table)
     asked = float(table.told.run["settings"].get("margin", 0.03))
-    margin = max(table.margin(case, energy=energy) for case in table.cases.values())
+    judged = [case for case in table.cases.values() if not case.is_baseline]
+    margins = [table.margin(case, energy=energy) for case in judged or table.cases.values()]
     said: list[Part] = [
         "A/A control: a baseline against itself differs by at most ",
         _percent(max(found)),
         f" % in {'energy' if energy else 'time'} ({len(found)} control{'s' * (len(found) > 1)});",
         " margin of the verdicts ",
-        _percent(margin),
+        _percent(min(margins)),
         " %",
     ]
-    if margin > asked:
+    if f"{min(margins):.1e}" != f"{max(margins):.1e}":
+        said += [" to ", _percent(max(margins)), " %"]
+    if max(margins) > asked:
         said += [" (asked for: ", _percent(asked), " %; raised to twice what the controls differ)"]
     return says(plain(line[1]), *said, ".")
 
