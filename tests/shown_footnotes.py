@@ -40,6 +40,13 @@ def _is_known(table: Table, reason: str) -> bool:
     known = {"; ".join(filter(None, (u["reason"], u["fix"]))) for u in run["unusable"]}
     known |= {each["reason"] for each in run["unusable"]} | FIXED
     known |= {f"{channel['id']} was not read in this window" for channel in run["channels"]}
+    known |= {
+        f"{energy['channel']}: {energy.get('reason') or energy['status']}"
+        for name in table.cases
+        for window in table.told.windows[name]
+        for energy in window["energy"]
+        if energy["joules"] is None
+    }
     return reason in known or _has_no_roofline(table, reason)
 
 
