@@ -138,8 +138,7 @@ def front(table: Table, cases: Iterable[Case]) -> list[Case]:
         if missing < reached:
             kept.append(case)
             reached = missing
-    beaten = {(cost, missing) for cost, missing, _, case in points if case in kept}
-    return [case for cost, missing, _, case in points if (cost, missing) in beaten]
+    return kept
 
 
 def _cost(case: Case, *, energy: bool) -> float | None:

@@ -11,8 +11,9 @@ from shown_numbers import number as read
 NUMBER = r"[+−]?[0-9][0-9\u202f]*(?:\.[0-9]+)?"
 RATIO = r"−?[0-9.\u202f]+ \[[0-9.\u202f]+, [0-9.\u202f]+\]"
 
-Part = str | tuple[str, Callable[[str], bool]]
-"""Words, or the pattern of a gap (no groups in it) with what must hold of the text there."""
+Gap = tuple[str, Callable[[str], bool]]
+"""The pattern of a gap (no groups in it) with what must hold of the text there."""
+Part = str | Gap
 
 
 def says(shown: str, *parts: Part) -> bool:
@@ -27,7 +28,7 @@ def says(shown: str, *parts: Part) -> bool:
     )
 
 
-def ending(value: float, unit: float) -> Part:
+def ending(value: float, unit: float) -> Gap:
     """A gap for a number that ends at the digit of this unit."""
     decimals = max(0, -round(math.log10(unit)))
 
@@ -37,7 +38,7 @@ def ending(value: float, unit: float) -> Part:
     return NUMBER, fits
 
 
-def signed(value: float, unit: float) -> Part:
+def signed(value: float, unit: float) -> Gap:
     """The same of a change, with its sign; none where it rounds to zero."""
     _, fits = ending(value, unit)
     return (
@@ -46,12 +47,12 @@ def signed(value: float, unit: float) -> Part:
     )
 
 
-def digits(value: float, count: int) -> Part:
+def digits(value: float, count: int) -> Gap:
     """A gap for a number with so many significant digits."""
     return NUMBER, lambda shown: significant(shown, value, count)
 
 
-def ratio_of(found: Number | None) -> Part:
+def ratio_of(found: Number | None) -> Gap:
     """A gap for ``0.53 [0.51, 0.54]``."""
     return RATIO, lambda shown: ratio(shown, found)
 

@@ -123,7 +123,7 @@ def windows(place: Place, line: re.Match[str]) -> bool:
 
 
 def processes(place: Place, line: re.Match[str]) -> bool:
-    return int(line[1]) == place.source.told.run["settings"].get("processes")
+    return line[1] == str(place.source.told.run["settings"].get("processes"))
 
 
 LINES: Mapping[str, LineCheck] = {

@@ -110,7 +110,9 @@ def _change(case: Case) -> Iterator[Part]:
     yield f"; {case.record['quality']['metric']} "
     if is_share(case):
         yield signed(100 * change.value, 0.1)
-        yield from [" ± ", ending(100 * even_half(change), 0.1)] if change.low is not None else []
+        if change.low is not None:
+            yield " ± "
+            yield ending(100 * even_half(change), 0.1)
         yield " pt"
     else:
         yield signed(change.value, 1e-3)
