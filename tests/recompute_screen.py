@@ -213,3 +213,17 @@ def why_no_idle(table: Table) -> str:
             if channel["id"] not in read:
                 return f"{channel['id']} was not read in this window"
     return "no idle window was measured"
+
+
+def why_no_energy(table: Table) -> str:
+    """What is nearest to working: what lacks a right, the device's own meter, what has a fix."""
+    own = "nvml" if table.device.startswith("cuda") else ("powercap", "intel")
+    found = sorted(
+        table.told.run["unusable"],
+        key=lambda u: (u["status"] != "permission", not u["what"].startswith(own), not u["fix"]),
+    )
+    if not found:
+        return "no energy meter was found (fix: see joulebench doctor)"
+    return (
+        f"{found[0]['reason']} (fix: {found[0]['fix']})" if found[0]["fix"] else found[0]["reason"]
+    )

@@ -1,6 +1,6 @@
 """The best of each workload again: that of one runtime, and that of all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from page_pieces import Place, RowCheck, label_of, plain
 from recompute_case import Case
@@ -17,7 +17,7 @@ from recompute_screen import (
 from recompute_table import Table, number_of
 from shown_first_screen import settings
 from shown_main_table import disk, quality
-from shown_numbers import ratio
+from shown_numbers import PREFIX, half, plus_minus, ratio
 from shown_verdict import is_share
 
 NOTHING = "nothing saves and holds its quality"
@@ -28,17 +28,32 @@ def brief(place: Place, row: Mapping[str, str]) -> bool:
     table = place.table
     cases = _cases(table, row)
     found = best(table, cases, energy=measured(table))
-    name, shown, time, size = list(row.values())[2:]
+    name, shown, *joules, time, size = list(row.values())[2:]
     if crosses(cases):
         return False
     if found is None:
-        return (name, shown, time, size) == (NOTHING, "—", "—", "—")
+        return name == NOTHING and {shown, *joules, time, size} == {"—"}
     return (
         name == f"**{name.strip('*')}**"
         and plain(name) == long_label(found, ordered(table))
         and _quality(shown, found)
+        and (not joules or _energy(joules, found))
         and ratio(time, number_of(found.time_log()))
         and disk(size, found)
+    )
+
+
+def _energy(shown: Sequence[str], case: Case) -> bool:
+    """``7.00 ± 0.03 mJ``, and the ratio to the baseline."""
+    found, (value, _, unit) = case.energy(), shown[0].rpartition(" ")
+    if found is None:
+        return False
+    scale = PREFIX[unit.removesuffix("J")]
+    return (
+        unit.endswith("J")
+        and 1 <= found.value / scale < 1000
+        and plus_minus(value, found.value / scale, half(found) / scale)
+        and ratio(shown[1], number_of(case.energy_log()))
     )
 
 
@@ -86,7 +101,8 @@ def _quality(shown: str, case: Case) -> bool:
 
 ROWS: Mapping[str, RowCheck] = {
     r"workload \| batch \| best within the quality budget \| quality \(Δ\)"
-    r" \| time ÷ baseline \[95 %\] \| on disk": brief,
+    r" \| (energy per sample \| energy ÷ baseline \[95 %\] \| )?time ÷ baseline \[95 %\]"
+    r" \| on disk": brief,
     r"workload \| batch \| best within the quality budget \| runtime \| runs in \| ratio of"
     r" \| ÷ baseline \[95 %\] \| ÷ best fp32 \[95 %\] \| best fp32 runtime \| quality \(Δ\)"
     r" \| model": of_all,

@@ -126,7 +126,14 @@ def processes(place: Place, line: re.Match[str]) -> bool:
     return line[1] == str(place.source.told.run["settings"].get("processes"))
 
 
+def replayed(place: Place, line: re.Match[str]) -> bool:
+    channels = place.source.told.run["channels"]
+    origins = [each["origin"] for each in channels if each["origin"].startswith("replay:")]
+    return plain(line[1]) == ", ".join(dict.fromkeys(origins))
+
+
 LINES: Mapping[str, LineCheck] = {
+    r"- ⚠️ \*\*REPLAYED TRACE, NOT THIS MACHINE:\*\* the joules come from (.+)\.": replayed,
     r"- (Energy values: .+)": energies,
     r"- (Idle power: .+)": idle,
     r"- (A/A control: .+)": control,

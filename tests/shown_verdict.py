@@ -16,6 +16,7 @@ from recompute_screen import (
     ordered,
     to_decide,
     verdict,
+    why_no_energy,
 )
 from recompute_table import Table, number_of
 from shown_numbers import even_half
@@ -38,9 +39,11 @@ def quote(place: Place, line: re.Match[str]) -> bool:
 
 
 def paragraphs(table: Table) -> list[list[Part]]:
-    """What is said of a device; that no energy was measured holds no number and is left out."""
+    """What is said of a device."""
     energy = measured(table)
     said: list[list[Part]] = []
+    if not energy:
+        said.append([f"Energy was NOT measured on this machine: {why_no_energy(table)}."])
     if is_simulated(table):
         said.append(["A simulated device was measured, not this machine."])
     said.append(["" if energy else "By time alone: ", *gains(table, energy=energy)])

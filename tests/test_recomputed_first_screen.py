@@ -24,6 +24,7 @@ from recompute_table import Table
 from recomputed_journals import COMMITTED, source, written
 from shown_first_screen import settings
 
+from bench.meter import Status, Unusable
 from bench.record import CaseRecord
 from bench.report.write import write
 
@@ -37,6 +38,9 @@ IN_ONE_RUNTIME, IN_SEVERAL = (
     next(each.stem for each in COMMITTED if each.stem.endswith(run)) for run in ("61e41a", "13029b")
 )
 BRIEF, OF_ALL = (*BEST, "quality (Δ)"), (*BEST, "runtime")
+
+
+Cases = Iterator[tuple[CaseRecord, list[Any]]]
 
 
 def wobbling(factor: float, noise: float = 0.004) -> list[tuple[Cost, Cost]]:
@@ -60,7 +64,7 @@ def bleu(value: float) -> dict[str, Any]:
     return {"metric": "BLEU", "value": value, "target": 30.125, "n": 12345}
 
 
-def in_several_runtimes() -> Iterator[tuple[CaseRecord, list[Any]]]:
+def in_several_runtimes() -> Cases:
     """Each kind of winner: a type, a smaller model, a runtime, none; a metric that is no share."""
     for batch in (1, 8):
         net: dict[str, Any] = {"workload": "a-net", "batch": batch, "baseline_quality": bleu(31.2)}
@@ -76,7 +80,7 @@ def in_several_runtimes() -> Iterator[tuple[CaseRecord, list[Any]]]:
     yield in_another("baseline", "openvino", workload="b-same"), wobbling(0.6)
 
 
-def of_other_verdicts() -> Iterator[tuple[CaseRecord, list[Any]]]:
+def of_other_verdicts() -> Cases:
     """What costs, what cannot be decided, compared or measured."""
     yield a_case(workload="c-bad", quality=None, baseline_quality=None), wobbling(1.0)
     for technique, factor in {"t1": 1.2, "t2": 1.3, "t3": 1.4, "t4": 1.5, "t5": 1.6}.items():
@@ -91,22 +95,54 @@ def of_other_verdicts() -> Iterator[tuple[CaseRecord, list[Any]]]:
     yield a_case("saving", workload="e5"), wobbling(0.7)
 
 
-def page_of(
-    make: Callable[[], Iterator[tuple[CaseRecord, list[Any]]]], folder: Path
-) -> tuple[str, Source]:
-    """A page of some cases in five fresh processes, and what it was written from."""
-    run = a_run(settings={**SETTINGS, "processes": 5})
-    journal = a_journal(list(make()), run=run, idle=[an_idle(4.0), an_idle(4.1)])
-    windows = [replace(w, process=w.pair % 5) for w in journal.windows]
+def of_many_workloads() -> Cases:
+    """More than the brief table has room for."""
+    for number in range(25):
+        name: dict[str, Any] = {"workload": f"w-{chr(ord('a') + number)}"}
+        name |= {"quality": None, "baseline_quality": None} if number % 3 else {}
+        yield a_case(**name), wobbling(1.0)
+        yield a_case("t5", **name), wobbling(0.85 + number / 100)
+
+
+def by_time_alone() -> Cases:
+    """Nothing is measured, and nothing is faster."""
+    for number in range(5):
+        pairs = [(Cost({}, before.seconds), Cost({}, 0.002)) for before, _ in wobbling(1.0)]
+        yield a_case(workload=f"w{number}"), [(before, before) for before, _ in pairs]
+        yield a_case("t9", workload=f"w{number}", size_bytes={"disk": 900, "nominal": 1}), pairs
+
+
+OLD = Unusable("nvml", Status.UNAVAILABLE, "the driver 470 is too old", "install 535 or newer")
+SCREENS: dict[str, tuple[Callable[[], Cases], dict[str, Any]]] = {
+    "several runtimes": (in_several_runtimes, {"settings": {**SETTINGS, "processes": 5}}),
+    "other verdicts": (
+        of_other_verdicts,
+        {
+            "settings": {**SETTINGS, "processes": 5},
+            "channels": (replace(PACKAGE, origin="replay:trace-7.csv"),),
+        },
+    ),
+    "many workloads": (of_many_workloads, {}),
+    "by time alone": (by_time_alone, {"channels": (), "unusable": (OLD,)}),
+}
+
+
+def page_of(name: str, folder: Path) -> tuple[str, Source]:
+    """A page of some cases, and what it was written from."""
+    make, changes = SCREENS[name]
+    fresh = changes.get("settings", {}).get("processes", 1)
+    idle = [an_idle(4.0), an_idle(4.1)] if changes.get("channels", (PACKAGE,)) else ()
+    journal = a_journal(list(make()), run=a_run(**changes), idle=idle)
+    windows = [replace(w, process=w.pair % fresh) for w in journal.windows]
     path = save(replace(journal, windows=tuple(windows)), folder)
     page, sheet = write([path], folder / "page.md")[:2]
     told = recompute.read(path)
     lines = csv.DictReader(sheet.read_text(encoding="utf-8").splitlines())
-    boundary = next(each["boundary"] for each in lines if each["quantity"] == "energy")
+    boundary = next((each["boundary"] for each in lines if each["quantity"] == "energy"), "")
     return page.read_text(encoding="utf-8"), Source(told, {"cpu": Table(told, "cpu", boundary)})
 
 
-@pytest.fixture(scope="module", params=[in_several_runtimes, of_other_verdicts])
+@pytest.fixture(scope="module", params=SCREENS)
 def screen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Piece]:
     """What stands above the first folded part, and the main table, with a number in it."""
     page, told = page_of(request.param, tmp_path_factory.mktemp("screen"))
