@@ -107,19 +107,29 @@ class Case:
         speed = 1 / time.value
         return Number(speed, max(0.0, speed * (1 - share)), speed * (1 + share), time.n)
 
-    def per(self, what: Callable[[Line], float], timed: str) -> Number | None:
+    def limits(self, what: Callable[[Line], float], timed: str) -> list[dict[str, float]]:
+        """Bounds of each own window's joules over *what*, by source."""
+        found = []
+        for window in self.own:
+            each = bounds(window, self.channels)
+            gauges = [c for c in self.channels if c["unit"] == timed]
+            each["clock"] += NTP * (joules(window, gauges) or 0.0)
+            found.append({source: half / what(window) for source, half in each.items()})
+        return found
+
+    def mean_per(self, what: Callable[[Line], float], timed: str) -> Log | None:
         """Joules over *what* of each window; our clock is in channels of the unit *timed*."""
         if not self.channels or not self.own:
             return None
         if any(joules(window, self.channels) is None for window in self.own):
             return None
-        limits = []
-        for window in self.own:
-            found = bounds(window, self.channels)
-            gauges = [c for c in self.channels if c["unit"] == timed]
-            found["clock"] += NTP * (joules(window, gauges) or 0.0)
-            limits.append({source: half / what(window) for source, half in found.items()})
-        mean = mean_of(self, lambda w: (joules(w, self.channels) or 0.0) / what(w), limits)
+        limits = self.limits(what, timed)
+        return mean_of(self, lambda w: (joules(w, self.channels) or 0.0) / what(w), limits)
+
+    def per(self, what: Callable[[Line], float], timed: str) -> Number | None:
+        mean = self.mean_per(what, timed)
+        if mean is None:
+            return None
         half = half_of(mean.parts)
         return Number(mean.value, max(0.0, mean.value - half), mean.value + half)
 

@@ -19,6 +19,8 @@ from journals import (
 from bench.quantities import Kind
 from bench.record import Note
 from bench.report.markdown import GridFactor, page, parse_grid_factor
+from bench.report.sections.methods import section as methods
+from bench.report.sections.provenance import section as provenance
 from reports import SAME, estimated, grid_of, measured, report_of, sampled
 
 
@@ -91,6 +93,22 @@ def test_compression_facts_stand_once_for_each_variant() -> None:
     )
 
 
+def test_a_runtime_that_makes_another_file_of_a_model_has_a_line_of_its_own() -> None:
+    case = a_case("int8", size_bytes={"disk": 1000})
+    others = [
+        a_case("int8", runtime="openvino", size_bytes={"disk": 500}),
+        a_case("int8", runtime="openvino", batch=8, size_bytes={"disk": 600}),
+    ]
+    text = page(report_of(a_journal([(each, SAME) for each in (case, *others)])))
+    rows = grid_of(text[text.index("What compression did</summary>") :])
+
+    assert [(row["variant"], row["batch"], row["on disk"]) for row in rows] == [
+        ("int8 · eager", "1", "1000 B"),
+        ("int8 · openvino", "1", "500 B"),
+        ("int8 · openvino", "8", "600 B"),
+    ]
+
+
 def test_unknown_compression_facts_are_dashes_not_zeros() -> None:
     case = a_case("a", parameters=None, nonzero=None, macs=None, size_bytes={})
     text = page(report_of(a_journal([(case, SAME)])))
@@ -137,6 +155,30 @@ def test_provenance_holds_what_is_needed_to_judge_and_to_repeat() -> None:
         "| AMD EPYC 9654 (8 logical CPUs) |",
     ):
         assert said in text
+
+
+def test_the_shortest_window_of_the_methods_is_never_rounded_up() -> None:
+    pairs = [(package(0.010, 0.0005188), package(0.005, 0.0005188))] * 3
+    text = methods(report_of(a_journal([(a_case("a"), pairs)])))
+
+    assert "of neighbouring windows of at least 0.51 s," in text
+
+
+def test_the_methods_give_the_margin_of_each_row_not_the_largest_for_all() -> None:
+    apart = [(package(0.010 + d), package(0.0105 + d)) for d in (0.0, 0.0001, 0.0002)]
+    cases = [(a_case(), SAME), (a_case("a"), SAME), (a_case(batch=8), SAME)]
+    worse = [(a_case(batch=64), apart), (a_case("a", batch=64), apart)]
+    same, one = (methods(report_of(a_journal(rows))) for rows in (cases, cases + worse))
+
+    assert "lies within 1/1.030 to 1.030 is called no gain" in same
+    assert "lies within 1/1.030 to 1.030 (up to 1/1.101 to 1.101 where the baseline's own" in one
+
+
+def test_the_step_of_a_gauge_is_one_of_power() -> None:
+    gauge = replace(PACKAGE, kind=Kind.SAMPLED, unit="W", resolution=0.1)
+    text = provenance(report_of(measured(run=a_run(channels=(gauge,)))))
+
+    assert "| cpu/0/package | sampled | cpu-package | 1.00 ms | 100 mW |" in text
 
 
 def test_provenance_without_git_or_machine_facts_says_unknown() -> None:

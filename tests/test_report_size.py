@@ -67,6 +67,24 @@ def test_a_budget_names_who_fits_in_which_form_and_who_breaks_quality() -> None:
     assert "<code>deep</code> (3.91 KiB as huffman)" in page
 
 
+def test_a_variant_that_another_batch_makes_larger_has_two_lines_and_breaks_no_quality_there() -> (
+    None
+):
+    cases = [
+        (a_case("int8", batch=batch, size_bytes={"disk": size}, quality=quality(share)), SAME)
+        for batch, size, share in ((1, 4000, 0.80), (8, 6000, 0.97), (64, 6000, 0.97))
+    ]
+    page = section(report_of(a_journal(cases), size_budget=7000))
+
+    assert "<code>int8</code> at batch 1 (3.91 KiB as disk; breaks quality)" in page
+    assert "<code>int8</code> at batch 8, 64 (5.86 KiB as disk)" in page
+    rows = grid_of(page)
+    assert [(row["variant"], row["batch"], row["disk"]) for row in rows] == [
+        ("int8", "1", "3.91 KiB"),
+        ("int8", "8, 64", "5.86 KiB"),
+    ]
+
+
 def test_a_budget_in_which_nobody_fits_says_so() -> None:
     page = section(report_of(journal(), size_budget=10))
 

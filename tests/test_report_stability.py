@@ -92,7 +92,7 @@ def test_discards_are_counted_by_reason_and_stand_beside_their_case() -> None:
     rows = grid_of(text[text.index("Spread of each case") :])
 
     assert "- discarded 2 times: foreign load" in text
-    assert "- discarded 1 times: the meter was reset" in text
+    assert "- discarded 1 time: the meter was reset" in text
     assert {row["case"]: row["discarded"] for row in rows}["digits · student"] == "3"
     assert "another journal" not in text
 

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.compare import Row
-from bench.report import findings
+from bench.report import findings, text
 from bench.roofline import is_ceiling
 
 FORMS = ("disk", "nominal", "dense", "csr", "shared", "huffman", "onnx")
@@ -28,12 +28,14 @@ class Size:
 
     Args:
         label: As tables name it; not escaped.
+        batches: Those at which it has these forms.
         forms: Bytes by form, those that are known.
         dense: Bytes of the baseline's dense float32 weights, or None.
         holds: Whether it reaches its quality target, or has none.
     """
 
     label: str
+    batches: tuple[int, ...]
     forms: dict[str, int]
     dense: int | None
     holds: bool
@@ -50,7 +52,7 @@ class Size:
         return (min(forms)[1], min(forms)[0]) if forms else None
 
 
-def parse_bytes(text: str) -> int:
+def parse_bytes(said: str) -> int:
     """The bytes that ``100kB``, ``2MiB`` or ``4096`` stand for; k is 1000, Ki is 1024.
 
     >>> parse_bytes("100kB"), parse_bytes("2MiB"), parse_bytes("4096")
@@ -59,29 +61,42 @@ def parse_bytes(text: str) -> int:
     Raises:
         ValueError: It is no number of bytes above 0.
     """
-    match = _BYTES.fullmatch(text.strip())
+    match = _BYTES.fullmatch(said.strip())
     count = int(float(match[1]) * _FACTORS[match[2]]) if match else 0
     if count < 1:
-        raise ValueError(f"found the size {text!r}, wanted bytes above 0 such as 100kB or 2MiB")
+        raise ValueError(f"found the size {said!r}, wanted bytes above 0 such as 100kB or 2MiB")
     return count
 
 
 def sizes(rows: Sequence[Row], among: Sequence[Row]) -> list[Size]:
-    """Each variant of one workload once, over its batches, in the order of the rows.
+    """Each variant of one workload, over the batches at which it reads the same.
+
+    A runtime may make another file for another batch: that is a variant's second size.
 
     Args:
         rows: Those of the workload.
         among: All rows of the table, from which the labels tell them.
     """
-    found: dict[str, Size] = {}
+    found: list[Size] = []
     for row in rows:
-        label = findings.label(row, among)
         known = {form: count for form, count in row.case.size_bytes.items() if count is not None}
-        dense = known.pop(BASELINE, None)
-        if label in found:
-            known = known | found[label].forms
-        found[label] = Size(label, known, dense, findings.holds(row))
-    return list(found.values())
+        dense, label = known.pop(BASELINE, None), findings.label(row, among)
+        size = Size(label, (row.case.batch,), known, dense, findings.holds(row))
+        same = next((place for place, each in enumerate(found) if _agree(each, size)), None)
+        if same is None:
+            found.append(size)
+        else:
+            batches, forms = found[same].batches + size.batches, known | found[same].forms
+            found[same] = replace(found[same], batches=batches, forms=forms)
+    return found
+
+
+def _agree(one: Size, other: Size) -> bool:
+    """Whether two batches of a variant read the same in every form that both know."""
+    both = set(one.forms) & set(other.forms)
+    return (one.label, one.holds) == (other.label, other.holds) and all(
+        text.size(one.forms[form]) == text.size(other.forms[form]) for form in both
+    )
 
 
 def forms_of(found: Sequence[Size]) -> list[str]:

@@ -137,6 +137,15 @@ def estimate(value: Quantity, scale: Prefix, unit: str = "") -> str:
     return f"≈ {_outward(value.low / scale.factor, up=False)}–{high}{shown} est."
 
 
+def at_least(value: float) -> str:
+    """A positive number to two significant digits, rounded down only: it is no more than the value.
+
+    >>> at_least(0.518), at_least(0.6), at_least(5.0)
+    ('0.51', '0.60', '5.0')
+    """
+    return _outward(value, up=False)
+
+
 def _outward(value: float, *, up: bool) -> str:
     """Two significant digits, rounded up or down only."""
     if value == 0:

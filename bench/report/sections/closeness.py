@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from bench.compare import Row, Table
 from bench.report import blocks, findings, text
 from bench.report.markdown import Report
+from bench.report.once import once
 
 ORDER = 53
 
@@ -32,12 +33,12 @@ def others(row: Row) -> Mapping[str, float]:
 
 
 def _grid(table: Table, rows: Sequence[Row]) -> str:
-    """Each variant once: quality does not depend on the batch."""
+    """Each variant once, and again where another batch gives other answers."""
     metrics = list(dict.fromkeys(metric for row in rows for metric in others(row)))
-    lines: dict[str, tuple[str, ...]] = {}
-    for row in rows:
-        label = text.escape(findings.label(row, table.rows))
+
+    def cells(row: Row) -> list[str]:
         values = (others(row).get(metric) for metric in metrics)
-        shown = ("—" if value is None else text.significant(value, 4) for value in values)
-        lines.setdefault(label, (label, *shown))
-    return blocks.table(["variant", *map(text.escape, metrics)], lines.values())
+        return ["—" if value is None else text.significant(value, 4) for value in values]
+
+    first, lines = once(rows, table.rows, cells)
+    return blocks.table([*first, *map(text.escape, metrics)], lines)

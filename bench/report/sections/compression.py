@@ -1,11 +1,14 @@
 """What compression did to the model: parameters, zeros, operations, bytes."""
 
+from collections.abc import Sequence
+
 from bench.compare import Row, Table
 from bench.report import blocks, findings, text
 from bench.report.markdown import Report
+from bench.report.once import once
 
 ORDER = 50
-_HEADER = ("variant", "parameters", "nonzero", "MACs per sample", "on disk", "nominal", "note")
+_HEADER = ("parameters", "nonzero", "MACs per sample", "on disk", "nominal", "note")
 
 
 def section(report: Report) -> str:
@@ -20,29 +23,27 @@ def section(report: Report) -> str:
 
 def _body(table: Table) -> str:
     return "\n\n".join(
-        f"**{text.escape(name)}**\n\n{blocks.table(_HEADER, _rows(rows), last=1)}"
+        f"**{text.escape(name)}**\n\n{_grid(rows, table.rows)}"
         for name, rows in findings.workloads(table)
     )
 
 
-def _rows(rows: list[Row]) -> list[tuple[str, ...]]:
-    """Each variant once, and again where another batch runs other operations."""
-    found: dict[tuple[str, int | None], tuple[str, ...]] = {}
-    for row in rows:
-        case = row.case
-        found.setdefault(
-            (case.label, case.macs),
-            (
-                text.escape(case.label),
-                text.count(case.parameters),
-                _nonzero(row),
-                text.count(case.macs),
-                text.size(case.size_bytes.get("disk")),
-                text.size(case.size_bytes.get("nominal")),
-                text.escape(case.note) or "—",
-            ),
-        )
-    return list(found.values())
+def _grid(rows: Sequence[Row], among: Sequence[Row]) -> str:
+    """Each variant in each runtime once, and again where another batch is another model."""
+    first, lines = once(rows, among, _cells)
+    return blocks.table((*first, *_HEADER), lines, last=1)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    case = row.case
+    return (
+        text.count(case.parameters),
+        _nonzero(row),
+        text.count(case.macs),
+        text.size(case.size_bytes.get("disk")),
+        text.size(case.size_bytes.get("nominal")),
+        text.escape(case.note) or "—",
+    )
 
 
 def _nonzero(row: Row) -> str:

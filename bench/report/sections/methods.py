@@ -109,12 +109,20 @@ def _protocol(table: Table) -> str:
     measured = findings.is_measured(table)
     what = "of energy per sample" if measured else "of median latency"
     bound = ", combined with the bound of the meter" if measured else ""
-    edge = text.fixed(1 + table.margin, 3)
     return (
         f"{_alternated(table)} of neighbouring windows of at least"
-        f" {text.significant(shortest, 2)} s, in seeded ABBA order (seed {run.seed}), after"
+        f" {text.at_least(shortest)} s, in seeded ABBA order (seed {run.seed}), after"
         f" {_warm_up(run.settings)}.{_stop(run.settings)}"
         f" {_averaged(table).format(what=what, bound=bound)} A ratio whose interval lies within"
-        f" 1/{edge} to {edge} is called no gain, one whose interval lies beyond it saves or costs."
+        f" {_edges(table)} is called no gain, one whose interval lies beyond it saves or costs."
         f"{_beside_best(table)}"
     )
+
+
+def _edges(table: Table) -> str:
+    """Between what a difference does not count; a row with a worse control has a wider one."""
+    edges = [text.fixed(1 + margin, 3) for margin in table.margins]
+    least, most = (f"1/{edge} to {edge}" for edge in edges)
+    if least == most:
+        return least
+    return f"{least} (up to {most} where the baseline's own control differed by more)"

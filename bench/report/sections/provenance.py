@@ -91,17 +91,13 @@ def _channel(channel: Channel) -> tuple[str, ...]:
         text.escape(channel.id),
         str(channel.kind),
         text.escape(channel.boundary),
-        _seconds(channel.update_interval_s),
-        _joules(channel.resolution),
+        _scaled(channel.update_interval_s, "s"),
+        _scaled(channel.resolution, channel.unit),
         text.escape(channel.origin),
     )
 
 
-def _seconds(value: float) -> str:
+def _scaled(value: float, unit: str) -> str:
+    """Three digits and a prefix; the step of a gauge is one of power."""
     scale = text.prefix([value])
-    return f"{text.significant(value / scale.factor)} {scale.symbol}s" if value else "none"
-
-
-def _joules(value: float) -> str:
-    scale = text.prefix([value])
-    return f"{text.significant(value / scale.factor)} {scale.symbol}J" if value else "none"
+    return f"{text.significant(value / scale.factor)} {scale.symbol}{unit}" if value else "none"

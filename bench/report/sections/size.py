@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bench.report import blocks, findings, text
 from bench.report.markdown import Report
+from bench.report.once import has_twice, of
 from bench.report.sizes import Size, forms_of, says_more, sizes
 
 ORDER = 52
@@ -47,18 +48,20 @@ def _budget(found: Sequence[tuple[str, list[Size]]], budget: int, name: str) -> 
     """Who fits in the smallest form that is known, smallest first; who breaks quality is told."""
     lines = []
     for workload, variants in found:
+        twice = has_twice([size.label for size in variants])
         known = [(size, smallest) for size in variants if (smallest := size.smallest)]
         fits = sorted((each for each in known if each[1][1] <= budget), key=lambda each: each[1][1])
-        names = [_fitting(size, *smallest) for size, smallest in fits]
+        names = [_fitting(size, *smallest, twice=twice) for size, smallest in fits]
         count = f"{len(fits)} of {len(known)} fit"
         who = f": {blocks.sentence_list(names, _MOST)}" if names else ""
         lines.append(f"{text.escape(workload)}: {count}{who}.")
     return f"**Size budget of {text.size(budget)}{name}**\n\n{blocks.bullets(lines)}"
 
 
-def _fitting(size: Size, form: str, count: int) -> str:
+def _fitting(size: Size, form: str, count: int, *, twice: bool) -> str:
+    at = f" at batch {of(size.batches)}" if twice else ""
     broken = "" if size.holds else "; breaks quality"
-    return f"{text.code(size.label)} ({text.size(count)} as {text.escape(form)}{broken})"
+    return f"{text.code(size.label)}{at} ({text.size(count)} as {text.escape(form)}{broken})"
 
 
 def _body(found: Sequence[tuple[str, list[Size]]]) -> str:
@@ -71,8 +74,16 @@ def _body(found: Sequence[tuple[str, list[Size]]]) -> str:
 def _table(name: str, variants: Sequence[Size]) -> str:
     """The forms of one workload's variants."""
     forms = forms_of(variants)
-    lines = [[text.escape(size.label), *(_cell(size, form) for form in forms)] for size in variants]
-    header = ["variant", *(text.escape(form) for form in forms)]
+    twice = has_twice([size.label for size in variants])
+    lines = [
+        [
+            text.escape(size.label),
+            *([of(size.batches)] if twice else []),
+            *(_cell(size, form) for form in forms),
+        ]
+        for size in variants
+    ]
+    header = ["variant", *(["batch"] if twice else []), *(text.escape(form) for form in forms)]
     return f"**{text.escape(name)}**\n\n{blocks.table(header, lines)}"
 
 

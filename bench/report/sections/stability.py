@@ -139,7 +139,8 @@ def _disturbances(table: Table) -> Iterator[str]:
         _reason(each.reason) for each in table.journal.discards if each.case in cases
     )
     for reason, count in sorted(discards.items()):
-        yield f"discarded {text.count(count)} times: {text.escape(reason)}"
+        times = "time" if count == 1 else "times"
+        yield f"discarded {text.count(count)} {times}: {text.escape(reason)}"
     if not discards:
         yield "discarded: none"
 
