@@ -8,23 +8,12 @@ from functools import cache
 from page_pieces import label_of
 from recompute import READ, Number, t95
 from recompute_case import Case
+from recompute_parts import in_order, is_measured
 from recompute_table import Table, is_crossed
 
 ROOFLINE = "roofline:"
 ASKED = {"bf16": "bfloat16", "fp16": "float16", "int8": "int8", "fp8": "float8"}
 SAVES = "saves"
-
-
-@cache
-def ordered(table: Table) -> list[Case]:
-    """The rows as they stand in the main table."""
-
-    def place(case: Case) -> tuple[str, int, bool, str, str]:
-        record = case.record
-        label = label_of(case)
-        return record["workload"], record["batch"], not case.is_baseline, label, record["runtime"]
-
-    return sorted(table.cases.values(), key=place)
 
 
 def long_label(case: Case, among: Iterable[Case]) -> str:
@@ -39,7 +28,7 @@ def is_ceiling(case: Case) -> bool:
 
 def by_workload(table: Table) -> dict[str, list[Case]]:
     found: dict[str, list[Case]] = {}
-    for case in ordered(table):
+    for case in in_order(table):
         found.setdefault(case.record["workload"], []).append(case)
     return found
 
@@ -50,20 +39,6 @@ def by_setting(cases: Iterable[Case]) -> dict[tuple[str, int], list[Case]]:
     for case in cases:
         found.setdefault((case.record["workload"], case.record["batch"]), []).append(case)
     return found
-
-
-def is_simulated(table: Table) -> bool:
-    """Whether its models, or its joules, are those of a simulated device."""
-    models = any(case["runtime"] == "simulated" for case in table.told.cases.values())
-    return models or any(
-        channel["origin"].startswith("simulated:") for channel in table.told.run["channels"]
-    )
-
-
-@cache
-def measured(table: Table) -> bool:
-    """Whether an instrument gave any of its energies: then no time decides."""
-    return any(case.energy() is not None for case in table.cases.values())
 
 
 def crosses(cases: Iterable[Case]) -> bool:
@@ -125,30 +100,6 @@ def is_smaller(case: Case, cases: Sequence[Case]) -> bool:
     return any(map(fewer, ("parameters", "nonzero", "macs")))
 
 
-def front(table: Table, cases: Iterable[Case]) -> list[Case]:
-    """What no other beats in cost and in quality: joules, or time beside the baseline."""
-    points = []
-    for place, case in enumerate(cases):
-        quality, cost = case.record["quality"], _cost(case, energy=measured(table))
-        if quality and cost is not None and cost > 0:
-            points.append((cost, -quality["value"], place, case))
-    kept: list[Case] = []
-    reached = math.inf
-    for _, missing, _, case in sorted(points):
-        if missing < reached:
-            kept.append(case)
-            reached = missing
-    return kept
-
-
-def _cost(case: Case, *, energy: bool) -> float | None:
-    if energy:
-        joules = case.energy()
-        return joules.value if joules else None
-    log = case.time_log()
-    return None if log is None else 1.0 if case.is_baseline else math.exp(log.value)
-
-
 # -- words with numbers -----------------------------------------------------------------------
 
 
@@ -183,7 +134,7 @@ def to_decide(ratio: Number, margin: float) -> int | None:
 
 def kinds(table: Table) -> list[tuple[str, int]]:
     """How many rows have an energy of which kind, the most first."""
-    return Counter(map(kind_of, ordered(table))).most_common()
+    return Counter(map(kind_of, in_order(table))).most_common()
 
 
 def kind_of(case: Case) -> str:
@@ -198,32 +149,20 @@ def kind_of(case: Case) -> str:
 
 def deviations(table: Table) -> list[float]:
     """By how much each baseline differs from itself."""
-    logs = [case.log(energy=measured(table)) for case in ordered(table) if case.is_baseline]
+    logs = [case.log(energy=is_measured(table)) for case in in_order(table) if case.is_baseline]
     return [abs(math.exp(log.value) - 1) for log in logs if log]
 
 
-def why_no_idle(table: Table) -> str:
-    """Why the idle power is not known."""
-    channels = table.told.channels(table.boundary) if table.boundary else []
-    if not channels and table.told.idle:
-        return "no power source can be read here"
-    for window in table.told.idle:
-        read = {energy["channel"] for energy in window["energy"]}
-        for channel in channels:
-            if channel["id"] not in read:
-                return f"{channel['id']} was not read in this window"
-    return "no idle window was measured"
+def nearest_meter(table: Table) -> tuple[str, str]:
+    """Why nothing was measured, and what helps: of the meter that is nearest to working.
 
-
-def why_no_energy(table: Table) -> str:
-    """What is nearest to working: what lacks a right, the device's own meter, what has a fix."""
+    That is one that only lacks a right, then the device's own, then one that something can mend.
+    """
     own = "nvml" if table.device.startswith("cuda") else ("powercap", "intel")
     found = sorted(
         table.told.run["unusable"],
         key=lambda u: (u["status"] != "permission", not u["what"].startswith(own), not u["fix"]),
     )
     if not found:
-        return "no energy meter was found (fix: see joulebench doctor)"
-    return (
-        f"{found[0]['reason']} (fix: {found[0]['fix']})" if found[0]["fix"] else found[0]["reason"]
-    )
+        return "no energy meter was found", "see joulebench doctor"
+    return found[0]["reason"], found[0]["fix"]

@@ -4,21 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from page_pieces import Place, RowCheck, label_of, plain
 from recompute_case import Case
-from recompute_screen import (
-    best,
-    crosses,
-    is_smaller,
-    long_label,
-    measured,
-    ordered,
-    runs_in,
-    winners,
-)
+from recompute_parts import in_order, is_measured, is_share
+from recompute_screen import best, crosses, is_smaller, long_label, runs_in, winners
 from recompute_table import Table, number_of
 from shown_first_screen import settings
 from shown_main_table import disk, quality
 from shown_numbers import PREFIX, half, plus_minus, ratio
-from shown_verdict import is_share
 
 NOTHING = "nothing saves and holds its quality"
 
@@ -27,7 +18,7 @@ def brief(place: Place, row: Mapping[str, str]) -> bool:
     """The one that saves most beside its baseline, with its quality, its ratio, its size."""
     table = place.table
     cases = _cases(table, row)
-    found = best(table, cases, energy=measured(table))
+    found = best(table, cases, energy=is_measured(table))
     name, shown, *joules, time, size = list(row.values())[2:]
     if crosses(cases):
         return False
@@ -35,7 +26,7 @@ def brief(place: Place, row: Mapping[str, str]) -> bool:
         return name == NOTHING and {shown, *joules, time, size} == {"—"}
     return (
         name == f"**{name.strip('*')}**"
-        and plain(name) == long_label(found, ordered(table))
+        and plain(name) == long_label(found, in_order(table))
         and _quality(shown, found)
         and (not joules or _energy(joules, found))
         and ratio(time, number_of(found.time_log()))
@@ -93,7 +84,7 @@ def _quality(shown: str, case: Case) -> bool:
     """``97.2 (−0.2) %``, or in the metric's own unit."""
     if case.record["quality"] is None:
         return shown == "—"
-    share = is_share(case)
+    share = is_share([case])
     return shown.endswith(" %") == share and quality(
         shown.removesuffix(" %"), case, "quality, % (Δ pt)" if share else "quality (Δ)"
     )

@@ -7,19 +7,18 @@ from collections.abc import Mapping, Sequence
 from page_pieces import LineCheck, Place, plain
 from recompute import Line
 from recompute_case import Case
+from recompute_parts import in_order, is_measured, is_share, why_no_energy
 from recompute_screen import (
     by_setting,
     by_workload,
     crosses,
     is_ceiling,
-    is_simulated,
-    measured,
-    ordered,
+    nearest_meter,
     winners,
 )
 from recompute_table import Table
+from shown_provenance import is_simulated
 from shown_sentences import Part, digits, ending, ratio_of, says
-from shown_verdict import is_share
 
 MOST_NAMES, FOR_TABLES, MOST_BEST = 4, 31, 14
 KNOWN = ("run", "case", "begin", "window", "discard", "note", "end")
@@ -28,7 +27,7 @@ KNOWN = ("run", "case", "begin", "window", "discard", "note", "end")
 def title(place: Place, line: re.Match[str]) -> bool:
     """What was measured, and the workloads in the order of the table."""
     tables = place.source.tables.values()
-    energy = any(map(measured, tables))
+    energy = any(map(is_measured, tables))
     names = list(dict.fromkeys(plain(name) for table in tables for name in by_workload(table)))
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     what = "Energy per inference" if energy else "Time per inference (energy not measured)"
@@ -38,8 +37,7 @@ def title(place: Place, line: re.Match[str]) -> bool:
 def run(place: Place, line: re.Match[str]) -> bool:
     """Processor, start, run and commit."""
     said: Line = place.source.told.run
-    table = next(iter(place.source.tables.values()))
-    cpu = "simulated device" if is_simulated(table) else said["machine"]["cpu"]
+    cpu = "simulated device" if is_simulated(place.source.told) else said["machine"]["cpu"]
     commit = f" · commit {said['git']['commit'][:9]}" if said["git"] else ""
     return plain(line[0]) == f"{cpu} · {said['started']} · run {said['run_id']}{commit}"
 
@@ -48,7 +46,7 @@ def heading(place: Place, line: re.Match[str]) -> bool:
     """A device, and what it is called."""
     table = place.source.tables[line[2]]
     machine = place.source.told.run["machine"]
-    if is_simulated(table):
+    if is_simulated(table.told):
         return line[0] == f"## simulated {table.device}: a power model"
     name = machine["cpu"]
     if table.device.startswith("cuda"):
@@ -79,7 +77,7 @@ def left_out(place: Place, line: re.Match[str]) -> bool:
 
 def settings(table: Table) -> dict[tuple[str, int], list[Case]]:
     """Workloads and batches that are compared, in several runtimes or in one."""
-    rows = [case for case in ordered(table) if not is_ceiling(case)]
+    rows = [case for case in in_order(table) if not is_ceiling(case)]
     return by_setting(rows)
 
 
@@ -117,7 +115,7 @@ def _asked(rows: Sequence[Case]) -> list[Part]:
     said: list[Part] = [f"{plain(quality['metric'])} ("]
     if target is None:
         said.append("no target")
-    elif is_share(judged[0]):
+    elif is_share(judged[:1]):
         said += ["target ≥ ", ending(100 * target, 0.1), " %"]
     else:
         said += ["target ≥ ", digits(target, 4)]
@@ -141,6 +139,23 @@ def _held_against(table: Table, rows: Sequence[Case]) -> list[Part]:
     return [*said, "."]
 
 
+def footnotes(place: Place, line: re.Match[str]) -> bool:
+    """Reasons of what the main table lacks, numbered from one, in the order of the rows."""
+    table = place.table
+    if place.fold and not place.fold.startswith("Main table"):
+        return False
+    nearest = "; ".join(filter(None, nearest_meter(table)))
+    met = [
+        why_no_energy(case, case.channels) if table.boundary else nearest
+        for case in in_order(table)
+    ]
+    notes = [note.partition(" ") for note in line[1].split("<br>")]
+    places = [[*dict.fromkeys(met)].index(plain(reason)) for _, _, reason in notes]
+    marks = [str(n).translate(RAISED) for n in range(1, len(notes) + 1)]
+    return places == sorted(set(places)) and [mark for mark, _, _ in notes] == marks
+
+
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 LEGEND = (
     "Where a model runs in several runtimes: **bold** is the best within the quality budget, and"
     " the best that is not smaller than the model as shipped; ● is on the Pareto front of quality"
@@ -163,6 +178,7 @@ LINES: Mapping[str, LineCheck] = {
     r"- <code>(\S+\.jsonl)</code>: (.+)": left_out,
     rf"{re.escape(BRIEF)}(?:; ([0-9]+) more workloads and batches there)?\.": brief,
     rf"{re.escape(BEST)}(?: ([0-9]+) more stand with all rows\.)?": best_of_all,
+    r"<sub>(¹ .+)</sub>": footnotes,
     re.escape(LEGEND): lambda *_: True,
     r"\*\*(.+?)\*\* · (quality not judged.*|.+ \((?:no )?target.*)": caption,
 }

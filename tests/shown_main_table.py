@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from page_pieces import Place, RowCheck, found_case, plain
 from recompute import Number
 from recompute_case import Case
+from recompute_parts import front, in_order, points
 from recompute_screen import (
     by_setting,
     by_workload,
     crosses,
-    front,
     kind_of,
-    ordered,
     runs_in,
     winners,
 )
@@ -174,12 +173,12 @@ def row(place: Place, cells: Mapping[str, str]) -> bool:
 def marked(table: Table, case: Case, cells: Mapping[str, str]) -> bool:
     """Whether what is bold is best, and what is marked is on the front of all runtimes."""
     record = case.record
-    rows = by_setting(ordered(table))[record["workload"], record["batch"]]
+    rows = by_setting(in_order(table))[record["workload"], record["batch"]]
     several = crosses(by_workload(table)[record["workload"]])
     cost = "energy" if not several or any(c.energy() is not None for c in rows) else "time"
     bold = ("variant", "runtime", cost, "verdict") if case in winners(table, rows) else ("no",)
     mark = ""
-    if several and case in front(table, rows):
+    if several and record["case"] in front(points(table, record["workload"], record["batch"])):
         mark = " ○" if case.breaks_quality() else " ●"
     return cells["variant"].strip("*").endswith(mark or ("●", "○")) == bool(mark) and all(
         shown.startswith("**") == header.startswith(bold) for header, shown in cells.items()

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 
 from page_pieces import LineCheck, Place, plain
-from recompute_screen import deviations, kinds, measured, why_no_idle
+from recompute_parts import is_measured, why_no_idle
+from recompute_screen import deviations, kinds
 from shown_numbers import PREFIX, half, number, plus_minus, significant
 from shown_sentences import NUMBER, Part, ending, says
 
@@ -25,7 +26,7 @@ def energies(place: Place, line: re.Match[str]) -> bool:
     rows = len(table.cases)
     for at, (kind, count) in enumerate(kinds(table)):
         said += [", " if at else "", *_whole(100 * count / rows), f" % {kind}{HOW[kind]}"]
-    if measured(table):
+    if is_measured(table):
         channels = " + ".join(channel["id"] for channel in table.told.channels(table.boundary))
         said.append(f"; boundary {table.boundary} ({channels})")
     if any(case.energy() is None and case.estimate() for case in table.cases.values()):
@@ -42,10 +43,12 @@ def _whole(percent: float) -> list[Part]:
 
 def idle(place: Place, line: re.Match[str]) -> bool:
     """The power of the waiting system, or why it is not known."""
-    found = next(iter(place.table.cases.values())).idle()
-    shown = plain(line[1])
+    case, shown = next(iter(place.table.cases.values())), plain(line[1])
+    found = case.idle()
     if found is None:
-        return shown == f"Idle power: not measured ({why_no_idle(place.table)})."
+        unread = case.told.idle and not case.channels
+        why = "no power source can be read here" if unread else why_no_idle(case) or ""
+        return shown == f"Idle power: not measured ({why.partition(';')[0]})."
     watts = re.fullmatch(
         r"Idle power: (.+) (k|m|µ|n|)W, included in the energies; net of it under Where the energy"
         r" goes\.",
@@ -61,7 +64,7 @@ def idle(place: Place, line: re.Match[str]) -> bool:
 def control(place: Place, line: re.Match[str]) -> bool:
     """What the controls differ by at most, and the least and largest margin of the verdicts."""
     table = place.table
-    energy = measured(table)
+    energy = is_measured(table)
     found = deviations(table)
     asked = float(table.told.run["settings"].get("margin", 0.03))
     judged = [case for case in table.cases.values() if not case.is_baseline]

@@ -5,21 +5,20 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from page_pieces import LineCheck, Place, label_of, plain
 from recompute_case import Case
+from recompute_parts import in_order, is_measured, is_share
 from recompute_screen import (
     best,
     by_workload,
     crosses,
     is_ceiling,
-    is_simulated,
     long_label,
-    measured,
-    ordered,
+    nearest_meter,
     to_decide,
     verdict,
-    why_no_energy,
 )
 from recompute_table import Table, number_of
 from shown_numbers import even_half
+from shown_provenance import is_simulated
 from shown_sentences import Part, ending, listed, ratio_unit, says, signed
 
 MOST_PAIRS, MOST_GAINS = 1000, 4
@@ -40,11 +39,13 @@ def quote(place: Place, line: re.Match[str]) -> bool:
 
 def paragraphs(table: Table) -> list[list[Part]]:
     """What is said of a device."""
-    energy = measured(table)
+    energy = is_measured(table)
     said: list[list[Part]] = []
     if not energy:
-        said.append([f"Energy was NOT measured on this machine: {why_no_energy(table)}."])
-    if is_simulated(table):
+        reason, fix = nearest_meter(table)
+        more = f" (fix: {fix})" if fix else ""
+        said.append([f"Energy was NOT measured on this machine: {reason}{more}."])
+    if is_simulated(table.told):
         said.append(["A simulated device was measured, not this machine."])
     said.append(["" if energy else "By time alone: ", *gains(table, energy=energy)])
     others = list(_others(table, energy=energy))
@@ -111,7 +112,7 @@ def _change(case: Case) -> Iterator[Part]:
         yield "; quality not judged"
         return
     yield f"; {case.record['quality']['metric']} "
-    if is_share(case):
+    if is_share([case]):
         yield signed(100 * change.value, 0.1)
         if change.low is not None:
             yield " ± "
@@ -119,12 +120,6 @@ def _change(case: Case) -> Iterator[Part]:
         yield " pt"
     else:
         yield signed(change.value, 1e-3)
-
-
-def is_share(case: Case) -> bool:
-    """Whether its qualities are shares, shown in per cent."""
-    found = [case.record["quality"], case.record["baseline_quality"]]
-    return all(0 <= each["value"] <= 1 for each in found if each)
 
 
 def _others(table: Table, *, energy: bool) -> Iterator[list[Part]]:
@@ -140,7 +135,7 @@ def _others(table: Table, *, energy: bool) -> Iterator[list[Part]]:
     for kind, title in titles.items():
         cases = [
             case
-            for case in ordered(table)
+            for case in in_order(table)
             if not case.is_baseline and verdict(table, case, energy=energy) == kind
         ]
         if cases:
@@ -150,7 +145,7 @@ def _others(table: Table, *, energy: bool) -> Iterator[list[Part]]:
 
 def _names(table: Table, cases: Sequence[Case]) -> list[str]:
     """Their labels; one that fares otherwise elsewhere has its place behind it."""
-    rows = ordered(table)
+    rows = in_order(table)
     batches = len({case.record["batch"] for case in rows}) > 1
     names = []
     for case in cases:

@@ -13,7 +13,6 @@ import pytest
 import recompute
 import shown_best
 import shown_first_screen
-import shown_footnotes
 import shown_main_table
 import shown_trust
 import shown_verdict
@@ -29,7 +28,7 @@ from bench.record import CaseRecord
 from bench.report.write import write
 
 MODULES = (
-    shown_best, shown_first_screen, shown_footnotes, shown_main_table, shown_trust, shown_verdict,
+    shown_best, shown_first_screen, shown_main_table, shown_trust, shown_verdict,
 )  # fmt: skip
 ROWS = {p: check for each in MODULES for p, check in getattr(each, "ROWS", {}).items()}
 LINES = {p: check for each in MODULES for p, check in getattr(each, "LINES", {}).items()}
