@@ -41,6 +41,7 @@ class Place:
         bold: The last line above that begins in bold, under this heading or in this fold.
         above: The last line above the table that is not empty.
         header: Header of the table, of a row.
+        number: Of a row in its table, from 0.
     """
 
     source: Source
@@ -49,6 +50,7 @@ class Place:
     bold: str = ""
     above: str = ""
     header: tuple[str, ...] = ()
+    number: int = 0
 
     @cached_property
     def table(self) -> Table:
@@ -98,7 +100,7 @@ def pieces(page: str, source: Source) -> Iterator[Piece]:
             if rows == 0:
                 place = replace(place, header=_cells(line))
             elif rows > 1:
-                yield Piece(place, line, _cells(line))
+                yield Piece(replace(place, number=rows - 2), line, _cells(line))
             rows += 1
             continue
         rows = 0

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from page_pieces import Place, RowCheck, found_case, plain
 from recompute import Number
 from recompute_case import Case
-from recompute_table import Table, modelled, number_of
+from recompute_modelled import modelled
+from recompute_table import Table, number_of
 from shown_numbers import (
     absent,
     even_half,
