@@ -32,7 +32,7 @@ def faster(case: Case) -> Number | None:
 def times_floor(table: Table, case: Case) -> Number | None:
     """The time as a multiple of that of the products."""
     least, time = product_floor(table, case), typical(case)
-    return None if isinstance(least, str) or time is None else over(time, least.time)
+    return None if isinstance(least, str) or time is None else over(time, least.least)
 
 
 def most(table: Table, case: Case) -> float | None:
@@ -90,7 +90,7 @@ class Outcome:
 
     @property
     def reached(self) -> str:
-        speed = self.best and faster(self.best)
+        speed = faster(self.best) if self.best else None
         if speed is None or (speed.high or 0.0) < self.least:
             return "missed"
         return "reached" if (speed.low or 0.0) >= self.least else "unresolved"

@@ -78,7 +78,8 @@ def alexnet(*, pruned: bool, batch: int, bits: int) -> list[Mapping[str, float]]
         for row in read("han2015_tables2-5_layers")
         if row["network"] == "AlexNet" and row["metric"].endswith("_density")
     }
-    found, enters = [], 1.0  # no pixel is zero
+    found: list[Mapping[str, float]] = []
+    enters = 1.0  # no pixel is zero
     for name, (shape, inputs, places) in ALEXNET.items():
         kept = published[name, "weight_density"] if pruned else 1.0
         weights = math.prod(shape)

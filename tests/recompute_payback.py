@@ -6,7 +6,7 @@ from itertools import product
 
 from recompute import READ, Line, Number, joules, seconds
 from recompute_case import Case
-from recompute_roofline import ratio_of, typical
+from recompute_roofline import energy_of, ratio_of, typical
 
 
 def trainings(case: Case) -> list[Line]:
@@ -29,7 +29,14 @@ def training_joules(case: Case) -> Number | None:
         for energy in window["energy"]
         if energy["channel"] in ids
     ]
-    return Number(*(math.fsum(each[end] for each in read) for end in ("joules", "low", "high")))
+    return _sum(read)
+
+
+def _sum(energies: list[Line]) -> Number:
+    value, low, high = (
+        math.fsum(each[end] for each in energies) for end in ("joules", "low", "high")
+    )
+    return Number(value, low, high)
 
 
 def training_estimate(case: Case) -> Number | None:
@@ -41,12 +48,12 @@ def training_estimate(case: Case) -> Number | None:
         found += own[:1] or guesses
     if not found or any(each["joules"] is None for each in found):
         return None
-    return Number(*(math.fsum(each[end] for each in found) for end in ("joules", "low", "high")))
+    return _sum(found)
 
 
 def saved(case: Case, *, energy: bool) -> Number | None:
     """Per sample: what the case costs × (1 / ratio − 1), over the ends of both intervals."""
-    ratio, cost = ratio_of(case, energy=energy), case.energy() if energy else typical(case)
+    ratio, cost = ratio_of(case, energy=energy), energy_of(case) if energy else typical(case)
     if ratio is None or cost is None or (ratio.low or 0.0) <= 0:
         return None
     ends = [

@@ -77,7 +77,8 @@ class Quotient:
 # -- layers -----------------------------------------------------------------------------------
 
 
-def _of_layer(workload: str, tables: Iterable[str]) -> list[Row]:
+@cache
+def _of_layer(workload: str, tables: tuple[str, ...]) -> list[Row]:
     named = re.fullmatch(r"layer:([a-z0-9]+)-([a-z0-9]+)", workload)
     if not named:
         return []

@@ -21,6 +21,11 @@ def ratio_of(case: Case, *, energy: bool) -> Number | None:
 
 
 @cache
+def energy_of(case: Case) -> Number | None:
+    return case.energy()
+
+
+@cache
 def verdict_of(table: Table, case: Case, *, energy: bool) -> str:
     return table.verdict(case, energy=energy)
 
@@ -78,12 +83,14 @@ class Ceiling:
         record: The case.
         work: Bytes or multiply-accumulates of a call.
         time: For one of them, s.
+        energy: For one of them, J, or None.
     """
 
     name: str
     record: Line
     work: int
     time: Number
+    energy: Number | None
 
     @property
     def copies(self) -> bool:
@@ -99,7 +106,9 @@ def ceilings(table: Table) -> list[Ceiling]:
             name = record["workload"].removeprefix(PREFIX)
             work = record["bytes_moved" if name.startswith("copy-") else "macs"]
             name = name.removesuffix(f"-{record['threads']}t")
-            found.append(Ceiling(name, record, work, scaled(time, 1 / work)))
+            spent = energy_of(case)
+            each = scaled(spent, 1 / work) if spent else None
+            found.append(Ceiling(name, record, work, scaled(time, 1 / work), each))
     return found
 
 
@@ -124,14 +133,14 @@ def cache_bytes(table: Table) -> int | None:
 
 @dataclass(frozen=True)
 class Floor:
-    """The least time of a sample, and the ceiling that it comes from."""
+    """The least time or energy of a sample, and the ceiling that it comes from."""
 
     ceiling: Ceiling
-    time: Number
+    least: Number
 
 
-def floor(table: Table, case: Case) -> Floor | str:
-    """The longer of the copy and the product, or why there is none."""
+def floor(table: Table, case: Case, *, energy: bool = False) -> Floor | str:
+    """The larger of the copy and the product, or why there is none."""
     record = case.record
     macs, moved = record["macs"], record.get("bytes_moved")
     if macs is None or moved is None:
@@ -139,15 +148,18 @@ def floor(table: Table, case: Case) -> Floor | str:
     held = cache_bytes(table)
     copy = "copy-dram" if held is not None and moved * record["batch"] > held else "copy-cache"
     copies = [each for each in beside(table, case) if each.name == copy]
-    if not copies:
-        return missing(copy, case)
-    own = _own_product(table, case)
-    if own is None:
-        return missing(f"gemm of {record['dtype']}", case)
-    both = [
-        Floor(each, scaled(each.time, work)) for each, work in ((copies[0], moved), (own, macs))
-    ]
-    return max(both, key=lambda each: each.time.value)
+    both = []
+    for name, ceiling, work in (
+        (copy, copies[0] if copies else None, moved),
+        (f"gemm of {record['dtype']}", _own_product(table, case), macs),
+    ):
+        if ceiling is None:
+            return missing(name, case)
+        one = ceiling.energy if energy else ceiling.time
+        if one is None:
+            return missing(name, case)
+        both.append(Floor(ceiling, scaled(one, work)))
+    return max(both, key=lambda each: each.least.value)
 
 
 def product_floor(table: Table, case: Case) -> Floor | str:

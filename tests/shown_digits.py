@@ -88,10 +88,16 @@ def interval(found: Number) -> str:
 def is_interval(shown: str, found: Number | None) -> bool:
     if found is None:
         return shown == "—"
+    decimals = decimals_of(found)
+    return _are_ends(shown, found, lambda end: fixed(end, decimals))
+
+
+def _are_ends(shown: str, found: Number, write: Callable[[float], str]) -> bool:
+    """Whether ``value [low, high]`` are the ends of an interval."""
     cut = re.fullmatch(r"([^ ]+) \[([^ ]+), ([^ ]+)\]", shown)
-    decimals, ends = decimals_of(found), (found.value, found.low or 0.0, found.high or 0.0)
-    return bool(cut) and all(
-        is_fixed(each, end, decimals) for each, end in zip(cut.groups(), ends, strict=True)
+    ends = (found.value, found.low or 0.0, found.high or 0.0)
+    return cut is not None and all(
+        _nudged(each, end, write) for each, end in zip(cut.groups(), ends, strict=True)
     )
 
 
@@ -114,8 +120,7 @@ def is_prefixed(shown: str, value: float, unit: str) -> bool:
 def is_span(shown: str, found: Number, unit: str) -> bool:
     """``7.67 [7.26, 8.09] µs``: three digits of each, the prefix of the value."""
     prefix = prefix_of(found.value)
-    cut = re.fullmatch(rf"([^ ]+) \[([^ ]+), ([^ ]+)\] {prefix}{unit}", shown)
-    ends = (found.value, found.low or 0.0, found.high or 0.0)
-    return bool(cut) and all(
-        is_sig(each, end / PREFIX[prefix]) for each, end in zip(cut.groups(), ends, strict=True)
+    ends, _, own = shown.rpartition(" ")
+    return own == f"{prefix}{unit}" and _are_ends(
+        ends, found, lambda end: sig(end / PREFIX[prefix])
     )

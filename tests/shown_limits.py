@@ -47,7 +47,7 @@ def limit(place: Place, cells: Mapping[str, str]) -> bool:
         and (
             mark(shown, least, limit_reasons(table))
             if isinstance(least, str)
-            else is_prefixed(shown, least.time.value, "s")
+            else is_prefixed(shown, least.least.value, "s")
         )
         and is_interval(cells["time ÷ floor [95 %]"], times_floor(table, case))
         and (

@@ -148,16 +148,16 @@ def fits(header: str, shown: str, table: Table, case: Case) -> bool:
 def row(place: Place, cells: Mapping[str, str]) -> bool:
     """A row of the main table, folded or not."""
     name = re.match(r"\*\*(.+?)\*\* · ", place.bold)
-    case = name and found_case(
+    if name is None:
+        return False
+    case = found_case(
         place.table,
         plain(cells["variant"]).removesuffix(" ●").removesuffix(" ○"),
         batch=cells["batch"],
         workload=plain(name[1]),
         runtime=plain(cells.get("runtime", "")),
     )
-    return bool(case) and all(
-        fits(header, shown, place.table, case) for header, shown in cells.items()
-    )
+    return all(fits(header, shown, place.table, case) for header, shown in cells.items())
 
 
 ROWS: Mapping[str, RowCheck] = {

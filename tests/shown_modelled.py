@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from page_pieces import LineCheck, Place, RowCheck, found_case, label_of, plain
+from page_pieces import LineCheck, Place, RowCheck, label_of, plain
 from recompute_case import Case
 from recompute_modelled import DRAM_PJ, SRAM_PJ, alexnet, horowitz, levels, modelled, total
 from recompute_published import one, value
-from recompute_roofline import in_order, ratio_of, verdict_of
+from recompute_roofline import energy_of, in_order, ratio_of, verdict_of
 from recompute_table import Table
 from shown_digits import is_count, is_fixed, is_sig, is_size, is_times
 from shown_numbers import PREFIX
@@ -36,9 +36,27 @@ UNIT = r"(k|m|µ|n|)J per (\S+)"
 SUB = r" <sub>\((\d+) % of its operations\)</sub>"
 
 
+def _known(table: Table, workload: str) -> list[Case]:
+    """The cases of a workload that have layers."""
+    return [
+        case
+        for case in in_order(table)
+        if case.record["workload"] == workload and case.record.get("layers")
+    ]
+
+
 def _case(place: Place, label: str, batch: str) -> Case:
-    workload = plain(place.bold)
-    return found_case(place.table, plain(label), batch=batch, workload=workload)
+    """The one of them that a row names."""
+    (case,) = (
+        case
+        for case in _known(place.table, plain(place.bold))
+        if plain(label) in _names(case) and batch == str(case.record["batch"])
+    )
+    return case
+
+
+def _names(case: Case) -> tuple[str, str]:
+    return label_of(case), f"{label_of(case)} · {case.record['runtime']}"
 
 
 def _unit(header: str, case: Case) -> float:
@@ -76,7 +94,7 @@ def _covered(shown: str, case: Case) -> bool:
     if not macs or known >= 0.995 * macs:
         return not shown
     named = re.fullmatch(SUB, shown)
-    return bool(named) and is_fixed(named[1], 100 * known / macs, 0)
+    return named is not None and is_fixed(named[1], 100 * known / macs, 0)
 
 
 def _ratio(shown: str, case: Case, table: Table, energy: str) -> bool:
@@ -93,12 +111,7 @@ def _ratio(shown: str, case: Case, table: Table, energy: str) -> bool:
 @cache
 def chosen(table: Table, workload: str) -> list[Case]:
     """Each batch's baselines, and what saves most, where they have layers."""
-    found = []
-    known = [
-        case
-        for case in in_order(table)
-        if case.record["workload"] == workload and case.record.get("layers")
-    ]
+    found, known = [], _known(table, workload)
     for batch in dict.fromkeys(case.record["batch"] for case in known):
         rows = [case for case in known if case.record["batch"] == batch]
         best = _best(table, rows)
@@ -108,12 +121,12 @@ def chosen(table: Table, workload: str) -> list[Case]:
 
 def _best(table: Table, rows: list[Case]) -> Case | None:
     """What saves most: least energy where that was measured, else the smallest ratio of time."""
-    energy = any(case.energy() for case in rows)
+    energy = any(energy_of(case) for case in rows)
     found = [
         (cost.value, case)
         for case in rows
         if verdict_of(table, case, energy=energy) == "saves"
-        and (cost := case.energy() if energy else ratio_of(case, energy=False))
+        and (cost := energy_of(case) if energy else ratio_of(case, energy=False))
     ]
     return min(found, key=lambda each: each[0], default=(0.0, None))[1]
 
@@ -122,7 +135,6 @@ def by_layer(place: Place, cells: Mapping[str, str]) -> bool:
     cases = chosen(place.table, plain(place.bold))
     case, layer = [(case, layer) for case in cases for layer in case.record["layers"]][place.number]
     batch = case.record["batch"]
-    named = label_of(case), f"{label_of(case)} · {case.record['runtime']}"
     joules = (
         is_sig(shown.strip("*"), horowitz(layer)[name] / batch / _unit(header, case))
         for header, shown in cells.items()
@@ -130,7 +142,7 @@ def by_layer(place: Place, cells: Mapping[str, str]) -> bool:
     )
     share = 100 * layer["macs_nonzero"] / layer["macs"] if layer["macs"] else 0.0
     return (
-        plain(cells["variant"]) in named
+        plain(cells["variant"]) in _names(case)
         and cells["batch"] == str(batch)
         and plain(cells["layer"]) == f"{layer['name']} {layer['kind']}".strip()
         and is_count(cells["operations"], layer["macs"] // batch)

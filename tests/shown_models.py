@@ -17,7 +17,7 @@ from recompute_published import (
     short,
     value,
 )
-from recompute_roofline import in_order, over, typical
+from recompute_roofline import energy_of, in_order, over, typical
 from recompute_table import Table
 from shown_digits import is_interval, is_sig, prefixed, sig
 from shown_paper import said, sign
@@ -71,7 +71,7 @@ def _energy(table: Table, workload: str, setting: str, rows: Sequence[Row]) -> l
 def _ours(table: Table, workload: str, least: Row, boundary: str, other: str) -> tuple[str, str]:
     """Our least energy of the workload, and their quotient or why there is none."""
     cases = [case for case in in_order(table) if case.record["workload"] == workload]
-    known = [(found.value, case) for case in cases if (found := case.energy())]
+    known = [(found.value, case) for case in cases if (found := energy_of(case))]
     energy, case = min(known, key=lambda each: each[0], default=(None, None))
     here = "not measured"
     if energy is not None and case is not None:
@@ -122,8 +122,10 @@ def int8(place: Place, cells: Mapping[str, str]) -> bool:
 
 def _quotient(case: Case, other: Case, *, energy: bool) -> Number | None:
     own, shipped = case.log(energy=energy), other.log(energy=energy)
-    if own is None or other.is_baseline:
-        return own and own.number()
+    if own is None:
+        return None
+    if other.is_baseline:
+        return own.number()
     if shipped is None:
         return None
     return Log(own.value - shipped.value, [*own.parts, *shipped.parts], own.n).number()

@@ -15,7 +15,7 @@ from recompute_payback import (
     training_seconds,
     trainings,
 )
-from recompute_roofline import verdict_of
+from recompute_roofline import energy_of, verdict_of
 from recompute_table import Table
 from shown_digits import is_sig, is_span, sig
 from shown_numbers import absent, half, outward, plus_minus
@@ -37,7 +37,7 @@ def payback(place: Place, cells: Mapping[str, str]) -> bool:
     gain, shown = saved(case, energy=energy), list(cells.values())[-2:]
     return (
         bool(trainings(case))
-        and energy == any(each.energy() for each in table.cases.values())
+        and energy == any(energy_of(each) for each in table.cases.values())
         and is_sig(cells["training, s"], training_seconds(case))
         and _joules(cells["training, J"], case, energy=energy)
         and (is_span(shown[0], gain, "J" if energy else "s") if gain else shown[0] == "—")

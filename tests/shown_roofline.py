@@ -1,7 +1,7 @@
 """The folded part of the roofline again; see `recompute_roofline`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from page_pieces import LineCheck, Place, RowCheck, found_case, plain
 from recompute import Number
@@ -10,6 +10,7 @@ from recompute_roofline import (
     beside,
     cache_bytes,
     ceilings,
+    energy_of,
     floor,
     in_order,
     inverse,
@@ -59,11 +60,13 @@ def rate(place: Place, cells: Mapping[str, str]) -> bool:
         if each.copies
         else is_count(work.removesuffix(" MAC"), each.work) and work.endswith(" MAC")
     )
+    spent = cells.get("energy for one", "—")
     return (
         not others
         and worked
         and _level(cells["rate"], scaled(inverse(each.time), 1e-9), unit)
         and _level(cells["time for one"], scaled(each.time, 1e12), "ps")
+        and (_level(spent, scaled(each.energy, 1e12), "pJ") if each.energy else spent == "—")
     )
 
 
@@ -81,21 +84,31 @@ def against(place: Place, cells: Mapping[str, str]) -> bool:
         batch=cells["batch"],
         workload=plain(cells["workload"]),
     )
-    least, time = floor(table, case), typical(case)
-    moved = case.record.get("bytes_moved")
+    time, moved = typical(case), case.record.get("bytes_moved")
     copy = next((each for each in beside(table, case) if each.name == "copy-dram"), None)
     share = over(scaled(copy.time, moved), time) if copy and time and moved is not None else None
-    fits = is_size(cells["bytes moved"], moved)
-    fits = fits and is_interval(cells["bytes per s ÷ copy-dram"], share)
-    shown = cells["time ÷ floor"], cells["bound by"], cells["floor"]
+    parts = [("time ÷ floor", "bound by", "floor")]
+    parts += [("energy ÷ floor", "bound by (2)", "floor (2)")] if len(cells) > 8 else []
+    return (
+        is_size(cells["bytes moved"], moved)
+        and is_interval(cells["bytes per s ÷ copy-dram"], share)
+        and all(
+            _bound([cells[name] for name in names], table, case, energy=bool(energy))
+            for energy, names in enumerate(parts)
+        )
+    )
+
+
+def _bound(shown: Sequence[str], table: Table, case: Case, *, energy: bool) -> bool:
+    """The multiple of a floor, what it comes from, and the floor."""
+    least, cost = floor(table, case, energy=energy), energy_of(case) if energy else typical(case)
     if isinstance(least, str):
-        return fits and shown[1:] == ("—", "—") and mark(shown[0], least, _reasons(table))
+        return list(shown[1:]) == ["—", "—"] and mark(shown[0], least, _reasons(table))
     limb = "memory" if least.ceiling.copies else "arithmetic"
     return (
-        fits
-        and is_interval(shown[0], over(time, least.time) if time else None)
+        is_interval(shown[0], over(cost, least.least) if cost else None)
         and plain(shown[1]) == f"{limb} ({least.ceiling.name})"
-        and is_prefixed(shown[2], least.time.value, "s")
+        and is_prefixed(shown[2], least.least.value, "J" if energy else "s")
     )
 
 
@@ -106,7 +119,15 @@ def mark(shown: str, reason: str, all_reasons: list[str]) -> bool:
 
 
 def _reasons(table: Table) -> list[str]:
-    found = (floor(table, case) for case in in_order(table) if not is_ceiling(case))
+    """Why rows have no floor, as they are met from left to right."""
+    measured = any(each.energy for each in ceilings(table))
+    measured = measured and any(energy_of(case) for case in table.cases.values())
+    found = (
+        floor(table, case, energy=energy)
+        for case in in_order(table)
+        if not is_ceiling(case)
+        for energy in ([False, True] if measured else [False])
+    )
     return numbered([each for each in found if isinstance(each, str)])
 
 
@@ -129,9 +150,9 @@ def notes(place: Place, found: re.Match[str]) -> bool:
 
 
 ROWS: Mapping[str, RowCheck] = {
-    r"ceiling \| threads \| work of a call \| rate \| time for one": rate,
+    r"ceiling \| threads \| work of a call \| rate \| time for one( \| energy for one)?": rate,
     r"workload \| variant \| batch \| bytes moved \| bytes per s ÷ copy-dram \| time ÷ floor"
-    r" \| bound by \| floor": against,
+    r" \| bound by \| floor( \| energy ÷ floor \| bound by \| floor)?": against,
 }
 LINES: Mapping[str, LineCheck] = {
     r"(.*?)".join(map(re.escape, SAID.split("{}"))): said,
