@@ -185,6 +185,6 @@ ROWS: Mapping[str, RowCheck] = {
 }
 LINES: Mapping[str, LineCheck] = {
     re.escape(SAID): lambda place, _: place.fold.startswith("Where the energy goes"),
-    r"\*\*([^*]+)\*\*": workload,
+    r"\*\*(?P<modelled>[^*]+)\*\*": workload,
     CHECK: check,
 }

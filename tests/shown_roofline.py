@@ -156,5 +156,5 @@ ROWS: Mapping[str, RowCheck] = {
 }
 LINES: Mapping[str, LineCheck] = {
     r"(.*?)".join(map(re.escape, SAID.split("{}"))): said,
-    r"<sub>(¹ .*)</sub>": notes,
+    r"<sub>(?P<floors>¹ .*)</sub>": notes,
 }

@@ -1,6 +1,6 @@
 """The folded parts about models, where energy was measured: every number can be made again.
 
-The committed journals have these parts without an instrument's energy; see `recomputed_folds`.
+The committed journals have these parts without an instrument's energy; see `folds_journal`.
 """
 
 import re
@@ -13,8 +13,12 @@ import shown_models
 import shown_paper
 import shown_payback
 import shown_roofline
+from folds_journal import page, source
 from page_pieces import LineCheck, Piece, RowCheck, altered, has_number, is_known, is_right, pieces
-from recomputed_folds import page, source
+from recompute_payback import trainings
+from recompute_roofline import ceilings, in_order
+from shown_modelled import chosen
+from shown_roofline import limited
 
 RULES = (
     shown_limits, shown_modelled, shown_models, shown_paper, shown_payback, shown_roofline,
@@ -70,3 +74,24 @@ def test_energy_decides_where_an_instrument_gave_it() -> None:
 
     for part in ("energy for one", "energy ÷ floor", "energy ÷ dense", "by energy"):
         assert any(part in header for header in headers), part
+
+
+def test_no_row_of_a_fold_is_missing_or_twice() -> None:
+    table = source().tables["cpu"]
+    cases = in_order(table)
+    workloads = {case.record["workload"] for case in cases}
+    wanted = {
+        "*modelled, ": sum(bool(case.record.get("layers")) for case in cases),
+        "of two nonzeros, %": sum(
+            len(case.record["layers"]) for name in workloads for case in chosen(table, name)
+        ),
+        "training, s": sum(bool(trainings(case)) for case in cases),
+        "MACs per sample": len(limited(table)),
+        "time for one": len(ceilings(table)),
+        "bytes moved": len(cases) - len(ceilings(table)),
+    }
+    rows = [each for each in pieces(page(), source()) if each.cells and each.place.fold in FOLDS]
+
+    for part, count in wanted.items():
+        found = [each for each in rows if part in " | ".join(each.place.header)]
+        assert len({(each.place.bold, each.text) for each in found}) == len(found) == count, part
