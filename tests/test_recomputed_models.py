@@ -1,6 +1,6 @@
 """The folded parts about models, where energy was measured: every number can be made again.
 
-The committed journals have these parts without an instrument's energy; see `folds_journal`.
+The committed journals have these parts without an instrument's energy; see `models_journal`.
 """
 
 import re
@@ -13,7 +13,7 @@ import shown_models
 import shown_paper
 import shown_payback
 import shown_roofline
-from folds_journal import page, source
+from models_journal import page, source
 from page_pieces import LineCheck, Piece, RowCheck, altered, has_number, is_known, is_right, pieces
 from recompute_payback import trainings
 from recompute_roofline import ceilings, in_order
