@@ -154,8 +154,8 @@ def by_layer(place: Place, cells: Mapping[str, str]) -> bool:
 
 def workload(place: Place, found: re.Match[str]) -> bool:
     """The line above a workload's tables."""
-    known = {case.record["workload"] for case in place.table.cases.values()}
-    return place.fold.startswith("Where the energy goes") and plain(found[1]) in known
+    inside = place.fold.startswith("Where the energy goes, modelled")
+    return inside and bool(_known(place.table, plain(found[1])))
 
 
 def check(_: Place, found: re.Match[str]) -> bool:
