@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 
 from recompute import Told
 from recompute_case import Case
@@ -44,6 +44,7 @@ class Place:
             under this heading or in this fold.
         above: The last line above the table that is not empty.
         header: Header of the table, of a row.
+        number: Of a row in its table, from 0.
     """
 
     source: Source
@@ -52,6 +53,7 @@ class Place:
     bold: str = ""
     above: str = ""
     header: tuple[str, ...] = ()
+    number: int = 0
 
     @cached_property
     def table(self) -> Table:
@@ -84,7 +86,11 @@ class Piece:
 
     @property
     def row(self) -> dict[str, str]:
-        return dict(zip(self.place.header, self.cells, strict=True))
+        """Its cells by header; one that stands there a second time is called ``floor (2)``."""
+        found: dict[str, str] = {}
+        for name, cell in zip(self.place.header, self.cells, strict=True):
+            found[f"{name} (2)" if name in found else name] = cell
+        return found
 
 
 RowCheck = Callable[[Place, Mapping[str, str]], bool]
@@ -101,7 +107,7 @@ def pieces(page: str, source: Source) -> Iterator[Piece]:
             if rows == 0:
                 place = replace(place, header=_cells(line))
             elif rows > 1:
-                yield Piece(place, line, _cells(line))
+                yield Piece(replace(place, number=rows - 2), line, _cells(line))
             rows += 1
             continue
         rows = 0
@@ -152,6 +158,7 @@ def found_case(
     return found[0]
 
 
+@cache
 def label_of(case: Case) -> str:
     """``technique@name=value``, as the pages call a case."""
     level = case.record["level"]
@@ -177,11 +184,19 @@ def _checks(
         header = " | ".join(piece.place.header)
         for pattern, row_check in rows.items():
             if re.fullmatch(pattern, header):
-                yield lambda each, check=row_check: _safely(lambda: check(each.place, each.row))
+                yield partial(_row_fits, row_check)
         return
     for pattern, line_check in lines.items():
         if found := re.fullmatch(pattern, piece.text):
-            yield lambda each, check=line_check, m=found: _safely(lambda: check(each.place, m))
+            yield partial(_line_fits, line_check, found)
+
+
+def _row_fits(check: RowCheck, piece: Piece) -> bool:
+    return _safely(lambda: check(piece.place, piece.row))
+
+
+def _line_fits(check: LineCheck, found: re.Match[str], piece: Piece) -> bool:
+    return _safely(lambda: check(piece.place, found))
 
 
 def _safely(check: Callable[[], bool]) -> bool:

@@ -29,6 +29,21 @@ from recompute import (
 )
 
 
+def centre_of(ratios: Sequence[float]) -> tuple[Log, int] | None:
+    """The mean of the logarithms, trimmed from ten on, with its degrees of freedom."""
+    logs = [math.log(ratio) for ratio in ratios]
+    n = len(logs)
+    if n < 2:
+        return None
+    cut = n // 5 if n >= 10 else 0
+    kept = sorted(logs)[cut : n - cut]
+    winsorised = [kept[0]] * cut + kept + [kept[-1]] * cut
+    standard = statistics.stdev(winsorised) / ((1 - 2 * cut / n) * math.sqrt(n))
+    rho = correlation(logs, 0.0)
+    standard *= math.sqrt((1 + rho) / (1 - rho))
+    return Log(math.fsum(kept) / len(kept), [(standard, len(kept) - 1)], n), len(kept) - 1
+
+
 def mean_of(
     case: "Case", value: Callable[[Line], float], limits: Iterable[Mapping[str, float]]
 ) -> Log:
@@ -228,20 +243,8 @@ class Case:
         return log
 
     def _log(self, values: Sequence[tuple[float, float]]) -> tuple[Log, int] | None:
-        """The mean of the log ratios, trimmed from ten on, with its degrees of freedom."""
         processes = [one.get("process", 0) for one, _ in self.pairs]
-        ratios = by_process([v / b for b, v in values], processes, statistics.median)
-        logs = [math.log(ratio) for ratio in ratios]
-        n = len(logs)
-        if n < 2:
-            return None
-        cut = n // 5 if n >= 10 else 0
-        kept = sorted(logs)[cut : n - cut]
-        winsorised = [kept[0]] * cut + kept + [kept[-1]] * cut
-        standard = statistics.stdev(winsorised) / ((1 - 2 * cut / n) * math.sqrt(n))
-        rho = correlation(logs, 0.0)
-        standard *= math.sqrt((1 + rho) / (1 - rho))
-        return Log(math.fsum(kept) / len(kept), [(standard, len(kept) - 1)], n), len(kept) - 1
+        return centre_of(by_process([v / b for b, v in values], processes, statistics.median))
 
     def _shift(self) -> float:
         """By how much the channels' specification may move the ratio."""

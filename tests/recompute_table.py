@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from recompute import Line, Log, Number, Told
+from recompute import Log, Number, Told
 from recompute_case import Case
 
 
@@ -140,23 +140,3 @@ QUANTITIES: Mapping[str, Callable[[Table, Case], Number | None]] = {
 def _counted(counts: Mapping[str, int | None], name: str) -> Number | None:
     found = counts.get(name)
     return None if found is None else Number(float(found))
-
-
-PICO = 1e-12
-SRAM_PJ, DRAM_PJ = 5.0, 640.0  # for 32 bits
-
-
-def modelled(record: Line) -> Number | None:
-    """Operations and bytes on a 45 nm chip, J per sample, as docs/modelled.md says."""
-    layers = record.get("layers", ())
-    if not layers:
-        return None
-    total = 0.0
-    for layer in layers:
-        bits = layer["weight_bits"]
-        product, addition = (0.2, 0.1) if bits <= 8 else (1.1, 0.9) if bits <= 16 else (3.7, 0.9)
-        read = layer["macs"] * (bits + layer["activation_bits"]) / 32
-        moved = layer["activation_bits"] * (layer["inputs"] + layer["outputs"])
-        moved = (moved + 8 * layer["weight_bytes"]) / 32
-        total += layer["macs"] * (product + addition) + SRAM_PJ * read + DRAM_PJ * moved
-    return Number(PICO * total / record["batch"])

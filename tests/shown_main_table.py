@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from page_pieces import Place, RowCheck, found_case, plain
 from recompute import Number
 from recompute_case import Case
+from recompute_modelled import modelled
 from recompute_parts import front, in_order, points
 from recompute_screen import (
     by_setting,
@@ -16,7 +17,7 @@ from recompute_screen import (
     runs_in,
     winners,
 )
-from recompute_table import Table, modelled, number_of
+from recompute_table import Table, number_of
 from shown_numbers import (
     absent,
     even_half,
