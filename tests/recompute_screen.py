@@ -17,7 +17,7 @@ SAVES = "saves"
 
 
 def long_label(case: Case, among: Iterable[Case]) -> str:
-    """The same, with the runtime where there are several."""
+    """``technique@level``, with the runtime behind it where there are several."""
     several = len({other.record["runtime"] for other in among}) > 1
     return f"{label_of(case)} · {case.record['runtime']}" if several else label_of(case)
 
