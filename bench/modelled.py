@@ -17,7 +17,7 @@ Nothing here is measured, and no value is ever compared with one that is: each i
 2017: accesses × relative cost (register file 1, between processing elements 2, buffer 6, DRAM 200),
 each in proportion to its bits. Where no operand is zero, a multiply-accumulate reads both, reads
 its sum and writes it: four accesses of the register file; where one is zero, it does not happen.
-Weights, inputs and outputs travel from or to DRAM once in a call without their zeros, and once
+Weights and inputs without their zeros, and outputs, travel from or to DRAM once in a call, and once
 between the processing elements; inputs and outputs pass through the buffer, in and out. Yang's own
 estimate optimises the order of the loops of each layer and re-reads what does not fit: this one has
 the least traffic that is possible, and says less of convolutions than theirs.

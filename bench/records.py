@@ -280,6 +280,7 @@ def _assemble(path: Path, records: list[Record]) -> Journal:
                 if record.case in cases:
                     windows, note = _without(windows, record.case)
                     notes.append(note)
+                    discards = [discard for discard in discards if discard.case != record.case]
                 cases[record.case] = record
                 windows += [block for block in blocks if isinstance(block, Window)]
                 discards += [block for block in blocks if isinstance(block, Discard)]

@@ -3,8 +3,8 @@
 import html
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property, partial
 
 from recompute import Told
 from recompute_case import Case
@@ -21,6 +21,7 @@ class Source:
         since: The earlier journal that the changes are told against.
         grams_per_kwh: The grid factor that was given.
         size_budget: Most bytes that a model may have.
+        left_out: What stands in each file that could not be read, by its name.
     """
 
     told: Told
@@ -28,6 +29,7 @@ class Source:
     since: Told | None = None
     grams_per_kwh: float | None = None
     size_budget: int | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,11 @@ class Place:
         source: What the report was written from.
         heading: The last heading, without its marks.
         fold: The line of the folded part that it is in; empty outside of any.
-        bold: The last line above that begins in bold, under this heading or in this fold.
+        bold: The last line above that begins in bold, or a quote with the name of its device,
+            under this heading or in this fold.
         above: The last line above the table that is not empty.
         header: Header of the table, of a row.
+        number: Of a row in its table, from 0.
     """
 
     source: Source
@@ -49,6 +53,7 @@ class Place:
     bold: str = ""
     above: str = ""
     header: tuple[str, ...] = ()
+    number: int = 0
 
     @cached_property
     def table(self) -> Table:
@@ -81,7 +86,11 @@ class Piece:
 
     @property
     def row(self) -> dict[str, str]:
-        return dict(zip(self.place.header, self.cells, strict=True))
+        """Its cells by header; one that stands there a second time is called ``floor (2)``."""
+        found: dict[str, str] = {}
+        for name, cell in zip(self.place.header, self.cells, strict=True):
+            found[f"{name} (2)" if name in found else name] = cell
+        return found
 
 
 RowCheck = Callable[[Place, Mapping[str, str]], bool]
@@ -98,7 +107,7 @@ def pieces(page: str, source: Source) -> Iterator[Piece]:
             if rows == 0:
                 place = replace(place, header=_cells(line))
             elif rows > 1:
-                yield Piece(place, line, _cells(line))
+                yield Piece(replace(place, number=rows - 2), line, _cells(line))
             rows += 1
             continue
         rows = 0
@@ -111,7 +120,8 @@ def pieces(page: str, source: Source) -> Iterator[Piece]:
             place = replace(place, heading=line.lstrip("# "), bold="", above="")
         if line and line not in {"<details>", "</details>", "<pre><code>", "</code></pre>"}:
             yield Piece(replace(place, header=()), line)
-            place = replace(place, above=line, bold=line if line.startswith("**") else place.bold)
+            leads = line.startswith(("**", *(f"> {device}: " for device in source.tables)))
+            place = replace(place, above=line, bold=line if leads else place.bold)
 
 
 def _cells(line: str) -> tuple[str, ...]:
@@ -148,6 +158,7 @@ def found_case(
     return found[0]
 
 
+@cache
 def label_of(case: Case) -> str:
     """``technique@name=value``, as the pages call a case."""
     level = case.record["level"]
@@ -173,11 +184,19 @@ def _checks(
         header = " | ".join(piece.place.header)
         for pattern, row_check in rows.items():
             if re.fullmatch(pattern, header):
-                yield lambda each, check=row_check: _safely(lambda: check(each.place, each.row))
+                yield partial(_row_fits, row_check)
         return
     for pattern, line_check in lines.items():
         if found := re.fullmatch(pattern, piece.text):
-            yield lambda each, check=line_check, m=found: _safely(lambda: check(each.place, m))
+            yield partial(_line_fits, line_check, found)
+
+
+def _row_fits(check: RowCheck, piece: Piece) -> bool:
+    return _safely(lambda: check(piece.place, piece.row))
+
+
+def _line_fits(check: LineCheck, found: re.Match[str], piece: Piece) -> bool:
+    return _safely(lambda: check(piece.place, found))
 
 
 def _safely(check: Callable[[], bool]) -> bool:

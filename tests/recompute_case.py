@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from recompute import (
     FREE,
@@ -26,6 +27,21 @@ from recompute import (
     seconds,
     spread,
 )
+
+
+def centre_of(ratios: Sequence[float]) -> tuple[Log, int] | None:
+    """The mean of the logarithms, trimmed from ten on, with its degrees of freedom."""
+    logs = [math.log(ratio) for ratio in ratios]
+    n = len(logs)
+    if n < 2:
+        return None
+    cut = n // 5 if n >= 10 else 0
+    kept = sorted(logs)[cut : n - cut]
+    winsorised = [kept[0]] * cut + kept + [kept[-1]] * cut
+    standard = statistics.stdev(winsorised) / ((1 - 2 * cut / n) * math.sqrt(n))
+    rho = correlation(logs, 0.0)
+    standard *= math.sqrt((1 + rho) / (1 - rho))
+    return Log(math.fsum(kept) / len(kept), [(standard, len(kept) - 1)], n), len(kept) - 1
 
 
 def mean_of(
@@ -182,6 +198,13 @@ class Case:
         return Number(ends[0], max(0.0, ends[1] - half), ends[2] + half)
 
     def time_log(self) -> Log | None:
+        return self._time_log
+
+    def energy_log(self) -> Log | None:
+        return self._energy_log
+
+    @cached_property
+    def _time_log(self) -> Log | None:
         def typical(window: Line) -> float:
             known = window["latency_s"]
             return float(known["p50"] if known else seconds(window) / max(window["calls"], 1))
@@ -190,7 +213,8 @@ class Case:
         found = self._log(values) if all(min(value) > 0 for value in values) else None
         return found and found[0]
 
-    def energy_log(self) -> Log | None:
+    @cached_property
+    def _energy_log(self) -> Log | None:
         values, limits = [], []
         for one, other in self.pairs:
             both = joules(one, self.channels), joules(other, self.channels)
@@ -219,20 +243,8 @@ class Case:
         return log
 
     def _log(self, values: Sequence[tuple[float, float]]) -> tuple[Log, int] | None:
-        """The mean of the log ratios, trimmed from ten on, with its degrees of freedom."""
         processes = [one.get("process", 0) for one, _ in self.pairs]
-        ratios = by_process([v / b for b, v in values], processes, statistics.median)
-        logs = [math.log(ratio) for ratio in ratios]
-        n = len(logs)
-        if n < 2:
-            return None
-        cut = n // 5 if n >= 10 else 0
-        kept = sorted(logs)[cut : n - cut]
-        winsorised = [kept[0]] * cut + kept + [kept[-1]] * cut
-        standard = statistics.stdev(winsorised) / ((1 - 2 * cut / n) * math.sqrt(n))
-        rho = correlation(logs, 0.0)
-        standard *= math.sqrt((1 + rho) / (1 - rho))
-        return Log(math.fsum(kept) / len(kept), [(standard, len(kept) - 1)], n), len(kept) - 1
+        return centre_of(by_process([v / b for b, v in values], processes, statistics.median))
 
     def _shift(self) -> float:
         """By how much the channels' specification may move the ratio."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from recompute import Line, Log, Number, Told
+from recompute import Log, Number, Told
 from recompute_case import Case
 
 
@@ -64,25 +64,9 @@ class Table:
 
     def best_fp32(self, case: Case, *, energy: bool) -> Number | None:
         """Beside the best float32 runtime, where the family runs in several."""
-        baseline = case.record["baseline"]
-        family = [c for c in self.cases.values() if c.record["baseline"] == baseline]
-        if all(_place(c.record["case"]) == _place(c.record["baseline"]) for c in family):
+        if not any(map(is_crossed, self._family(case))):
             return None
-        shipped = [
-            (log, other)
-            for other in family
-            if not other.is_baseline
-            and other.record["technique"] == "baseline"
-            and other.record["dtype"] in {None, "float32"}
-            and set(other.record.get("kernels", ())) <= {"float32"}
-            and not other.breaks_quality()
-            and (log := other.log(energy=energy))
-        ]
-        best, name = None, baseline
-        if shipped:
-            log, other = min(shipped, key=lambda each: each[0].value)
-            if log.value < 0:
-                best, name = log, other.record["case"]
+        best, name = self.best_runtime(case, energy=energy)
         own = None if case.is_baseline else case.log(energy=energy)
         if name == case.record["case"] or (own is None and (best is None or not case.is_baseline)):
             return None
@@ -90,6 +74,32 @@ class Table:
         value = (own.value if own else 0.0) - (best.value if best else 0.0)
         parts = [part for log in logs for part in log.parts]
         return Log(value, parts, min(log.n for log in logs)).number()
+
+    def best_runtime(self, case: Case, *, energy: bool) -> tuple[Log | None, str]:
+        """The best float32 runtime's ratio, and its case; no ratio if it is the baseline."""
+        shipped = [
+            (log, other)
+            for other in self._family(case)
+            if not other.is_baseline
+            and other.record["technique"] == "baseline"
+            and other.record["dtype"] in {None, "float32"}
+            and set(other.record.get("kernels", ())) <= {"float32"}
+            and not other.breaks_quality()
+            and (log := other.log(energy=energy))
+        ]
+        log, least = min(shipped, key=lambda each: each[0].value, default=(None, case))
+        if log is None or log.value >= 0:
+            return None, str(case.record["baseline"])
+        return log, str(least.record["case"])
+
+    def _family(self, case: Case) -> list[Case]:
+        baseline = case.record["baseline"]
+        return [each for each in self.cases.values() if each.record["baseline"] == baseline]
+
+
+def is_crossed(case: Case) -> bool:
+    """Whether a case is held against the baseline of another runtime."""
+    return _place(case.record["case"]) != _place(case.record["baseline"])
 
 
 def _shown(control: Number) -> float:
@@ -130,23 +140,3 @@ QUANTITIES: Mapping[str, Callable[[Table, Case], Number | None]] = {
 def _counted(counts: Mapping[str, int | None], name: str) -> Number | None:
     found = counts.get(name)
     return None if found is None else Number(float(found))
-
-
-PICO = 1e-12
-SRAM_PJ, DRAM_PJ = 5.0, 640.0  # for 32 bits
-
-
-def modelled(record: Line) -> Number | None:
-    """Operations and bytes on a 45 nm chip, J per sample, as docs/modelled.md says."""
-    layers = record.get("layers", ())
-    if not layers:
-        return None
-    total = 0.0
-    for layer in layers:
-        bits = layer["weight_bits"]
-        product, addition = (0.2, 0.1) if bits <= 8 else (1.1, 0.9) if bits <= 16 else (3.7, 0.9)
-        read = layer["macs"] * (bits + layer["activation_bits"]) / 32
-        moved = layer["activation_bits"] * (layer["inputs"] + layer["outputs"])
-        moved = (moved + 8 * layer["weight_bytes"]) / 32
-        total += layer["macs"] * (product + addition) + SRAM_PJ * read + DRAM_PJ * moved
-    return Number(PICO * total / record["batch"])

@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping
 from page_pieces import Place, RowCheck, found_case, plain
 from recompute import Number
 from recompute_case import Case
-from recompute_table import Table, modelled, number_of
+from recompute_modelled import modelled
+from recompute_parts import front, in_order, points
+from recompute_screen import (
+    by_setting,
+    by_workload,
+    crosses,
+    kind_of,
+    runs_in,
+    winners,
+)
+from recompute_table import Table, number_of
 from shown_numbers import (
     absent,
     even_half,
@@ -120,7 +130,7 @@ def fits(header: str, shown: str, table: Table, case: Case) -> bool:
     by_header: dict[str, Callable[[], bool]] = {
         r"variant": lambda: True,  # by it the case was found
         r"runtime": lambda: cell == str(record["runtime"]),
-        r"runs in": lambda: True,  # names, and counts of operators
+        r"runs in": lambda: cell == (runs_in(case) or "—"),
         r"quality.*": lambda: quality(cell, case, header),
         r"batch": lambda: cell == str(record["batch"]),
         r"latency p50 / p99, .*": lambda: latency(cell, case, header),
@@ -136,7 +146,7 @@ def fits(header: str, shown: str, table: Table, case: Case) -> bool:
         ),
         r"power, .*": lambda: level(cell, scaled(case.power(), header)),
         r"on disk": lambda: disk(cell, case),
-        r"kind": lambda: cell in {"measured", "sampled", "external", "estimated", "—"},
+        r"kind": lambda: cell == kind_of(case).replace("absent", "—"),
         r"verdict": lambda: cell == words(table, case),
     }
     checks = [check for pattern, check in by_header.items() if re.fullmatch(pattern, header)]
@@ -147,15 +157,32 @@ def fits(header: str, shown: str, table: Table, case: Case) -> bool:
 def row(place: Place, cells: Mapping[str, str]) -> bool:
     """A row of the main table, folded or not."""
     name = re.match(r"\*\*(.+?)\*\* · ", place.bold)
-    case = name and found_case(
+    if name is None:
+        return False
+    case = found_case(
         place.table,
-        plain(cells["variant"]).removesuffix(" ●").removesuffix(" ○"),
+        re.sub(" [●○]$", "", plain(cells["variant"])),
         batch=cells["batch"],
         workload=plain(name[1]),
         runtime=plain(cells.get("runtime", "")),
     )
-    return bool(case) and all(
+    return marked(place.table, case, cells) and all(
         fits(header, shown, place.table, case) for header, shown in cells.items()
+    )
+
+
+def marked(table: Table, case: Case, cells: Mapping[str, str]) -> bool:
+    """Whether what is bold is best, and what is marked is on the front of all runtimes."""
+    record = case.record
+    rows = by_setting(in_order(table))[record["workload"], record["batch"]]
+    several = crosses(by_workload(table)[record["workload"]])
+    cost = "energy" if not several or any(c.energy() is not None for c in rows) else "time"
+    bold = ("variant", "runtime", cost, "verdict") if case in winners(table, rows) else ("no",)
+    mark = ""
+    if several and record["case"] in front(points(table, record["workload"], record["batch"])):
+        mark = " ○" if case.breaks_quality() else " ●"
+    return cells["variant"].strip("*").endswith(mark or ("●", "○")) == bool(mark) and all(
+        shown.startswith("**") == header.startswith(bold) for header, shown in cells.items()
     )
 
 

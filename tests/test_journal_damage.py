@@ -162,6 +162,17 @@ def test_a_case_that_is_recorded_twice_counts_once_and_is_told(tmp_path: Path) -
     assert "it was recorded twice" in said_of(found)
 
 
+def test_of_a_case_that_is_recorded_twice_only_the_later_discards_count(tmp_path: Path) -> None:
+    body = [line for line in LINES if line["record"] in {"window", "case"}]
+    name = next(line["case"] for line in body if line["record"] == "case")
+    first, later = (
+        {"record": "discard", "case": name, "pair": 0, "reason": reason} for reason in ("a", "b")
+    )
+    path = save_lines([LINES[0], first, *body, later, *body], tmp_path / "twice.jsonl")
+
+    assert [discard.reason for discard in read(path).discards] == ["b"]
+
+
 def test_baselines_in_a_ring_are_told_and_do_no_harm(tmp_path: Path) -> None:
     one, other, *_ = [line["case"] for line in LINES if line["record"] == "case"]
     ring = {one: other, other: one}

@@ -146,8 +146,50 @@ def test_a_control_beyond_the_margin_is_loud_and_limits_what_differences_mean() 
     cases = [(a_case(workload=f"w{i}"), pairs) for i, pairs in enumerate((calm, wild, calm))]
     text = page(report_of(a_journal(cases)))
 
-    assert "differs by at most 10 % in energy (3 controls); margin of the verdicts 21 %" in text
-    assert "differences smaller than 10 % mean nothing here" in text
+    assert (
+        "differs by at most 10 % in energy (3 controls); margin of the verdicts 3 % to 21 %" in text
+    )
+    assert "verdicts take up to 21 % in its place; smaller differences mean nothing here" in text
+
+
+def test_the_margin_of_a_row_without_a_verdict_is_not_that_of_the_verdicts() -> None:
+    calm = [(package(1.0), package(1.0))] * 2
+    wild = [(package(1.0), package(1.10))] * 2
+    ceiling = a_case(workload="roofline:copy-dram")
+    cases = [(a_case(), calm), (a_case("a"), calm), (ceiling, wild), (a_case(workload="w"), calm)]
+    text = page(report_of(a_journal(cases)))
+
+    assert "differs by at most 10 % in energy (3 controls); margin of the verdicts 3 %." in text
+    assert "within 1/1.030 to 1.030 is called no gain" in text
+
+
+def test_margins_that_differ_are_both_told() -> None:
+    calm = [(package(1.0), package(1.0))] * 2
+    wild = [(package(1.0), package(1.10))] * 2
+    cases = [
+        (a_case(), calm),
+        (a_case("a"), calm),
+        (a_case(workload="w"), wild),
+        (a_case("a", workload="w"), calm),
+        (a_case(workload="x"), calm),
+    ]
+    text = page(report_of(a_journal(cases)))
+
+    assert "margin of the verdicts 3 % to 21 % (asked for: 3 %; raised to twice" in text
+
+
+def test_one_row_of_many_is_not_no_share_and_the_rest_is_not_all() -> None:
+    pairs = [(package(1.0), package(1.0))] * 2
+    cases = [(a_case(f"t{i}"), pairs if i else []) for i in range(250)]
+    text = page(report_of(a_journal(cases)))
+
+    assert "> 99 % measured (hardware energy counter), < 1 % absent" in text
+
+
+def test_a_control_that_is_off_by_twice_is_told_without_a_power_of_ten() -> None:
+    text = page(report_of(a_journal([(a_case(), [(package(1.0), package(3.0))] * 2)])))
+
+    assert "differs by at most 200 % in energy (1 control); margin of the verdicts 800 %" in text
 
 
 def test_the_margin_is_raised_to_what_the_controls_can_tell_apart() -> None:

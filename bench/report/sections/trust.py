@@ -45,7 +45,7 @@ def _kinds(table: Table) -> str:
         value = row.energy if isinstance(row.energy, Quantity) else row.estimate
         found[str(value.kind) if value else "absent"] += 1
     shares = ", ".join(
-        f"{100 * count / len(table.rows):.0f} % {kind}"
+        f"{_share(count, len(table.rows))} {kind}"
         + (f" ({findings.how(kind)})" if kind != "absent" else "")
         for kind, count in found.most_common()
     )
@@ -91,7 +91,8 @@ def _control(table: Table) -> str:
         return f"A/A control: none was run, so the noise floor of the {what} is unknown."
     deviation, n = found
     controls = "control" if n == 1 else "controls"
-    judgement = f"margin of the verdicts {_percent(table.margin)}"
+    margins = " to ".join(dict.fromkeys(map(_percent, table.margins)))
+    judgement = f"margin of the verdicts {margins}"
     raised = ""
     if table.margin > table.asked_margin:
         raised = (
@@ -105,7 +106,27 @@ def _control(table: Table) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share >= 1e-4 else "< 0.01 %"  # noqa: PLR2004
+    """Two digits, and never a power of ten.
+
+    >>> _percent(0.0123), _percent(1.234), _percent(0.00001)
+    ('1.2 %', '123 %', '< 0.01 %')
+    """
+    if share < 1e-4:  # noqa: PLR2004 - what no reader tells from nothing
+        return "< 0.01 %"
+    percent = 100 * share
+    return f"{percent:.2g} %" if percent < 99.5 else f"{text.fixed(percent, 0)} %"  # noqa: PLR2004
+
+
+def _share(count: int, every: int) -> str:
+    """A whole number of per cent: what is there is not 0, and what is not all is not 100.
+
+    >>> _share(1, 300), _share(299, 300), _share(300, 300)
+    ('< 1 %', '> 99 %', '100 %')
+    """
+    percent = 100 * count / every
+    if percent < 0.5:  # noqa: PLR2004 - half of the last digit
+        return "< 1 %"
+    return "> 99 %" if 99.5 <= percent < 100 else f"{percent:.0f} %"  # noqa: PLR2004
 
 
 def _replication(number: int) -> str:
