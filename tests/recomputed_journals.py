@@ -93,7 +93,8 @@ def everything() -> Path:
     gpu = replace(
         PACKAGE, id=BOARD, domain="board", boundary="gpu-board", resolution=1e-3, origin="nvml:0"
     )
-    cases, windows = [], []
+    cases: list[Any] = []
+    windows: list[Any] = []
     for place, device in enumerate(("cpu", "cuda:GPU-1a")):
         for shift, (technique, factor) in enumerate(
             {"baseline": 1.0, "student": 0.7, "int8": 1.1, "tiny": 0.5, "again": 0.98}.items()
@@ -157,7 +158,7 @@ def _everywhere(factor: float, number: int) -> Cost:
     return cost._replace(joules=joules)
 
 
-JOURNALS = {
+JOURNALS: dict[str, Any] = {
     **{path.stem: path for path in COMMITTED},
     "simulated counter": "rapl",
     "simulated slow counter": "nvml-100ms",
@@ -176,8 +177,8 @@ def written(name: str) -> tuple[Path, dict[str, str]]:
     made = JOURNALS[name]
     if callable(made):
         made = made()
-    path = simulated(made) if isinstance(made, str) else made
-    journals, options = [path], {}
+    path: Path = simulated(made) if isinstance(made, str) else made
+    journals, options = [path], dict[str, Any]()
     if name == "several processes":
         options = {"since": [earlier()]}
     if name == "everything":
