@@ -45,10 +45,8 @@ def drift(table: Table, found: re.Match[str]) -> bool:
 
 
 def controls(table: Table, found: re.Match[str]) -> bool:
-    """The largest deviation of a control, where it is more than the margin that was asked for."""
-    energy = _is_measured(table)
-    logs = [case.log(energy=energy) for case in table.cases.values() if case.is_baseline]
-    most = max(abs(log.number().value - 1) for log in logs if log)
+    """The largest margin of the verdicts, where it is more than the one that was asked for."""
+    _, most = _margins(table)
     asked = table.told.run["settings"].get("margin", 0.03)
     device = f"simulated {table.device}" if is_simulated(table.told) else table.device
     named = same(found["device"], device)
@@ -163,12 +161,17 @@ def _target(shown: str | None, settings: Mapping[str, float]) -> bool:
     return significant(shown, 100 * target, 2)
 
 
-def _edges(table: Table, found: re.Match[str]) -> bool:
-    """What a difference has to reach to count: the least and the most of the verdicts."""
+def _margins(table: Table) -> tuple[float, float]:
+    """The least and the most of the verdicts."""
     energy, cases = _is_measured(table), list(table.cases.values())
     judged = [case for case in cases if not case.is_baseline] or cases
     margins = [table.margin(case, energy=energy) for case in judged]
-    least, most = min(margins), max(margins)
+    return min(margins), max(margins)
+
+
+def _edges(table: Table, found: re.Match[str]) -> bool:
+    """What a difference has to reach to count: the least and the most of the verdicts."""
+    least, most = _margins(table)
     shown = [found["least"], found["least2"], found["most"], found["most2"]]
     if shown[2] is None:
         shown[2:] = shown[:2]
@@ -226,8 +229,10 @@ LINES: Mapping[str, LineCheck] = {
     r"- Not steady when its pairs began, after the longest warm-up: (?P<cases><code>.+</code>)\.": (
         _any(unsteady, "Caveats")
     ),
-    r"- \*\*A/A control of (?P<device>.+) beyond the margin asked for: differences smaller than"
-    r" (?P<percent>[0-9.]+) % mean nothing here\.\*\*": _any(controls, "Caveats"),
+    r"- \*\*A/A controls of (?P<device>.+) differ by more than the margin asked for: verdicts take"
+    r" up to (?P<percent>[0-9.]+) % in its place; smaller differences mean nothing here\.\*\*": (
+        _any(controls, "Caveats")
+    ),
     r"- Estimates of (?P<channel>\S+): (?P<note>.+)\.": _any(estimates, "Caveats"),
     rf"- Quality comes from the workload's own function on (?P<n>{NUMBER}(?: or {NUMBER})*)"
     r" samples(?:, as the mean of models from (?P<seeds>[0-9]+) seeds; the timed one is that of the"

@@ -73,12 +73,11 @@ def _noise(table: Table) -> Iterator[str]:
         yield f"Other programs kept up to {text.significant(load, 2)} CPU busy in flagged windows."
     yield from _drift(table)
     yield from _unsteady(table)
-    found = findings.control_deviation(table)
-    if found and found[0] > table.asked_margin:
-        percent = text.significant(100 * found[0], 2)
+    if table.margin > table.asked_margin:
         yield (
-            f"**A/A control of {findings.heading(table, [table])} beyond the margin asked for:"
-            f" differences smaller than {percent} % mean nothing here.**"
+            f"**A/A controls of {findings.heading(table, [table])} differ by more than the margin"
+            f" asked for: verdicts take up to {text.significant(100 * table.margin, 2)} % in its"
+            " place; smaller differences mean nothing here.**"
         )
 
 
