@@ -177,8 +177,9 @@ def written(name: str) -> tuple[Path, dict[str, str]]:
     made = JOURNALS[name]
     if callable(made):
         made = made()
-    path: Path = simulated(made) if isinstance(made, str) else made
-    journals, options = [path], dict[str, Any]()
+    path = simulated(made) if isinstance(made, str) else made
+    journals: list[Path] = [path]
+    options: dict[str, Any] = {}
     if name == "several processes":
         options = {"since": [earlier()]}
     if name == "everything":
