@@ -6,21 +6,18 @@ from functools import cache
 
 from recompute import Number
 from recompute_case import Case
+from recompute_parts import in_order
 from recompute_published import targets, value
 from recompute_roofline import (
-    in_order,
     inverse,
     over,
     product_floor,
     products,
     ratio_of,
     typical,
-    verdict_of,
 )
-from recompute_table import Table, is_crossed
-
-TYPES = {"bf16": "bfloat16", "fp16": "float16", "int8": "int8", "fp8": "float8"}
-FEWER = 0.95
+from recompute_screen import crosses, is_smaller, verdict
+from recompute_table import Table
 
 
 def faster(case: Case) -> Number | None:
@@ -39,30 +36,6 @@ def most(table: Table, case: Case) -> float | None:
     """How many times faster than the baseline the products alone would be."""
     multiple, speed = times_floor(table, case), Number(1.0) if case.is_baseline else faster(case)
     return multiple.value * speed.value if multiple and speed else None
-
-
-def runs_in(case: Case) -> str:
-    """The types that run, counted if there are several, and what was asked for in vain."""
-    counts = case.record.get("kernels", {})
-    ordered = sorted(counts, key=lambda dtype: (-counts[dtype], dtype))
-    if len(counts) > 1:
-        shown = ", ".join(f"{counts[dtype]} {dtype}" for dtype in ordered)
-    else:
-        shown = ordered[0] if ordered else case.record["dtype"] or ""
-    asked = TYPES.get(case.record["level"].get("dtype", ""))
-    ran = counts.get(asked, 0) > 0 if counts else asked == case.record["dtype"]
-    return f"{shown}, asked for {asked}" if asked and shown and not ran else shown
-
-
-def is_smaller(case: Case, rows: list[Case]) -> bool:
-    """Whether it has less than 95 % of what the model as shipped has: pruned, distilled."""
-    shipped = [each for each in rows if each.record["technique"] == "baseline"] or rows
-    for name in ("parameters", "nonzero", "macs"):
-        whole = max(each.record[name] or 0 for each in shipped)
-        own = case.record[name]
-        if own is not None and own < FEWER * whole:
-            return True
-    return False
 
 
 def fastest(rows: list[Case]) -> Case | None:
@@ -104,11 +77,11 @@ def outcome(table: Table, workload: str, batch: int) -> Outcome | None:
         for case in in_order(table)
         if (case.record["workload"], case.record["batch"]) == (workload, batch)
     ]
-    if not asked or table.device != "cpu" or not any(map(is_crossed, rows)):
+    if not asked or table.device != "cpu" or not crosses(rows):
         return None
     variants = [case for case in rows if faster(case)]
     whole = [case for case in variants if not is_smaller(case, rows)]
-    saves = [case for case in whole if verdict_of(table, case, energy=False) == "saves"]
+    saves = [case for case in whole if verdict(table, case, energy=False) == "saves"]
     return Outcome(
         value(asked["target"]),
         fastest(saves),

@@ -8,6 +8,8 @@ from functools import cache
 
 from recompute import Line, Number, by_process
 from recompute_case import Case, centre_of
+from recompute_parts import in_order
+from recompute_screen import is_ceiling
 from recompute_table import Table
 
 PREFIX = "roofline:"
@@ -23,24 +25,6 @@ def ratio_of(case: Case, *, energy: bool) -> Number | None:
 @cache
 def energy_of(case: Case) -> Number | None:
     return case.energy()
-
-
-@cache
-def verdict_of(table: Table, case: Case, *, energy: bool) -> str:
-    return table.verdict(case, energy=energy)
-
-
-@cache
-def in_order(table: Table) -> list[Case]:
-    """The rows as the pages have them: workload, batch, the baseline first, variant, runtime."""
-
-    def order(case: Case) -> tuple[object, ...]:
-        record = case.record
-        level = ",".join(f"{name}={value}" for name, value in sorted(record["level"].items()))
-        label = record["technique"] + (f"@{level}" if level else "")
-        return record["workload"], record["batch"], not case.is_baseline, label, record["runtime"]
-
-    return sorted(table.cases.values(), key=order)
 
 
 @cache
@@ -110,10 +94,6 @@ def ceilings(table: Table) -> list[Ceiling]:
             each = scaled(spent, 1 / work) if spent else None
             found.append(Ceiling(name, record, work, scaled(time, 1 / work), each))
     return found
-
-
-def is_ceiling(case: Case) -> bool:
-    return str(case.record["workload"]).startswith(PREFIX)
 
 
 def beside(table: Table, case: Case) -> list[Ceiling]:

@@ -11,11 +11,11 @@ from recompute_limits import (
     float32_quotient,
     most,
     outcome,
-    runs_in,
     times_floor,
 )
 from recompute_published import targets, value
-from recompute_roofline import product_floor, verdict_of
+from recompute_roofline import product_floor
+from recompute_screen import runs_in, verdict
 from recompute_table import Table
 from shown_digits import interval, is_count, is_interval, is_prefixed, is_times, sig, times
 from shown_main_table import quality
@@ -120,7 +120,7 @@ def limited_by(table: Table, found: Outcome) -> str:
     if found.best is None:
         speed = faster(case)
         assert speed is not None
-        fails = verdict_of(table, case, energy=False) == "breaks quality"
+        fails = verdict(table, case, energy=False) == "breaks quality"
         named = f"{interval(speed)} {_name(case)} breaks quality; "
         broken = named if fails else "nothing saves; "
     if above and above.value < 1:

@@ -7,8 +7,10 @@ from functools import cache
 from page_pieces import LineCheck, Place, RowCheck, label_of, plain
 from recompute_case import Case
 from recompute_modelled import DRAM_PJ, SRAM_PJ, alexnet, horowitz, levels, modelled, total
+from recompute_parts import in_order
 from recompute_published import one, value
-from recompute_roofline import energy_of, in_order, ratio_of, verdict_of
+from recompute_roofline import energy_of, ratio_of
+from recompute_screen import verdict
 from recompute_table import Table
 from shown_digits import is_count, is_fixed, is_sig, is_size, is_times
 from shown_numbers import PREFIX
@@ -125,7 +127,7 @@ def _best(table: Table, rows: list[Case]) -> Case | None:
     found = [
         (cost.value, case)
         for case in rows
-        if verdict_of(table, case, energy=energy) == "saves"
+        if verdict(table, case, energy=energy) == "saves"
         and (cost := energy_of(case) if energy else ratio_of(case, energy=False))
     ]
     return min(found, key=lambda each: each[0], default=(0.0, None))[1]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from page_pieces import LineCheck, Place, RowCheck, found_case, label_of, plain
 from recompute import Log, Number
 from recompute_case import Case
+from recompute_parts import in_order
 from recompute_published import (
     Quotient,
     Row,
@@ -17,7 +18,7 @@ from recompute_published import (
     short,
     value,
 )
-from recompute_roofline import energy_of, in_order, over, typical
+from recompute_roofline import energy_of, over, typical
 from recompute_table import Table
 from shown_digits import is_interval, is_sig, prefixed, sig
 from shown_paper import said, sign

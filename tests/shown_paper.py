@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from page_pieces import LineCheck, Place, RowCheck, found_case, label_of, plain
 from recompute import Number
 from recompute_case import Case
+from recompute_parts import in_order
 from recompute_published import (
     DEVICES,
     READ,
@@ -17,7 +18,7 @@ from recompute_published import (
     sure,
     value,
 )
-from recompute_roofline import in_order, ratio_of
+from recompute_roofline import ratio_of
 from shown_digits import fixed, is_fixed, is_interval, is_sig, is_times, sig
 from shown_numbers import even_half
 

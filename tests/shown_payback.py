@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from page_pieces import Place, RowCheck, found_case, plain
 from recompute import Number
 from recompute_case import Case
+from recompute_parts import is_measured
 from recompute_payback import (
     earned_back,
     saved,
@@ -15,7 +16,7 @@ from recompute_payback import (
     training_seconds,
     trainings,
 )
-from recompute_roofline import energy_of, verdict_of
+from recompute_screen import verdict
 from recompute_table import Table
 from shown_digits import is_sig, is_span, sig
 from shown_numbers import absent, half, outward, plus_minus
@@ -37,7 +38,7 @@ def payback(place: Place, cells: Mapping[str, str]) -> bool:
     gain, shown = saved(case, energy=energy), list(cells.values())[-2:]
     return (
         bool(trainings(case))
-        and energy == any(energy_of(each) for each in table.cases.values())
+        and energy == is_measured(table)
         and is_sig(cells["training, s"], training_seconds(case))
         and _joules(cells["training, J"], case, energy=energy)
         and (is_span(shown[0], gain, "J" if energy else "s") if gain else shown[0] == "—")
@@ -57,9 +58,9 @@ def _joules(shown: str, case: Case, *, energy: bool) -> bool:
 
 def _earned(table: Table, case: Case, gain: Number | None, *, energy: bool) -> str:
     """A number of samples with its interval, or in words why there is none."""
-    verdict = verdict_of(table, case, energy=energy)
-    if verdict in NEVER:
-        return f"never ({verdict})"
+    word = verdict(table, case, energy=energy)
+    if word in NEVER:
+        return f"never ({word})"
     spent = training_joules(case) if energy else Number(training_seconds(case))
     if gain is None or spent is None:
         return "—"
@@ -67,7 +68,7 @@ def _earned(table: Table, case: Case, gain: Number | None, *, energy: bool) -> s
     if found is None:
         return "never (saves nothing)"
     low = _whole(found.low)
-    if verdict == "unresolved" or math.isinf(found.high):
+    if word == "unresolved" or math.isinf(found.high):
         return f"{low} or more (unresolved)"
     return f"{_whole(found.value)} [{low}, {_whole(found.high)}]"
 

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from page_pieces import LineCheck, Place, RowCheck, found_case, plain
 from recompute import Number
 from recompute_case import Case
+from recompute_parts import in_order, is_measured
 from recompute_roofline import (
     beside,
     cache_bytes,
     ceilings,
     energy_of,
     floor,
-    in_order,
     inverse,
-    is_ceiling,
     numbered,
     over,
     product_floor,
@@ -22,6 +21,7 @@ from recompute_roofline import (
     scaled,
     typical,
 )
+from recompute_screen import is_ceiling
 from recompute_table import Table, is_crossed
 from shown_digits import is_count, is_interval, is_prefixed, is_size
 from shown_numbers import half, plus_minus
@@ -121,7 +121,7 @@ def mark(shown: str, reason: str, all_reasons: list[str]) -> bool:
 def _reasons(table: Table) -> list[str]:
     """Why rows have no floor, as they are met from left to right."""
     measured = any(each.energy for each in ceilings(table))
-    measured = measured and any(energy_of(case) for case in table.cases.values())
+    measured = measured and is_measured(table)
     found = (
         floor(table, case, energy=energy)
         for case in in_order(table)

@@ -15,8 +15,9 @@ import shown_payback
 import shown_roofline
 from models_journal import page, source
 from page_pieces import LineCheck, Piece, RowCheck, altered, has_number, is_known, is_right, pieces
+from recompute_parts import in_order
 from recompute_payback import trainings
-from recompute_roofline import ceilings, in_order
+from recompute_roofline import ceilings
 from shown_modelled import chosen
 from shown_roofline import limited
 
