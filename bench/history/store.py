@@ -126,11 +126,15 @@ def _numbers(found: Any, name: str) -> Any:  # noqa: ANN401 - of pyarrow, into N
     return _raw(found.column(name).combine_chunks())
 
 
+_KINDS = {"int8": "i1", "int16": "i2", "int32": "i4", "int64": "i8", "double": "f8"}
+"""What NumPy calls the numbers of a file; to ask pyarrow would import pandas."""
+
+
 def _raw(array: Any) -> Any:  # noqa: ANN401 - of pyarrow, into NumPy
     """The numbers of an array; pyarrow's own way would import pandas, which takes longer."""
     import numpy as np
 
-    kind = np.dtype(array.type.to_pandas_dtype())
+    kind = np.dtype(_KINDS[str(array.type)])
     if array.null_count:
         raise ValueError("found a number that is null, wanted NaN")
     return np.frombuffer(array.buffers()[1], kind)[array.offset : array.offset + len(array)]

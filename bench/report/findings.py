@@ -1,14 +1,15 @@
 """What a table says, before it is put in words: pure functions of rows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import groupby
+from operator import attrgetter
 
 from bench.compare import Row, Table
 from bench.layer_counts import recorded
 from bench.meter import Channel, Status, Unusable
 from bench.modelled import horowitz, total
 from bench.quantities import Absent, Quantity
+from bench.record import label_of
 from bench.records import Journal
 from bench.report.text import escape, plain
 from bench.roofline import is_ceiling
@@ -151,9 +152,15 @@ def is_share(row: Row) -> bool:
 
 def label(row: Row, rows: Sequence[Row]) -> str:
     """The row's variant, with its runtime where the rows have several; not escaped."""
-    runtimes = {other.case.runtime for other in rows}
-    name = plain(row.case.label)
-    return f"{name} · {plain(row.case.runtime)}" if len(runtimes) > 1 else name
+    return _named(row.case.label, row, rows)
+
+
+_RUNTIME = attrgetter("case.runtime")
+
+
+def _named(name: str, row: Row, rows: Sequence[Row]) -> str:
+    is_one_of_several = len(set(map(_RUNTIME, rows))) > 1
+    return f"{plain(name)} · {plain(row.case.runtime)}" if is_one_of_several else plain(name)
 
 
 def short_label(row: Row, rows: Sequence[Row]) -> str:
@@ -164,7 +171,7 @@ def short_label(row: Row, rows: Sequence[Row]) -> str:
         for name, value in row.case.level.items()
         if any(level.get(name) != value for level in levels)
     }
-    return label(replace(row, case=replace(row.case, level=telling)), rows)
+    return _named(label_of(row.case.technique, telling), row, rows)
 
 
 def control_deviation(table: Table) -> tuple[float, int] | None:

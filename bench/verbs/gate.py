@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bench.exit_codes import EXIT_CANNOT_MEASURE, EXIT_INTERRUPTED
+from bench.garbage import uncollected
 
 if TYPE_CHECKING:
     from bench.gate.answer import Night
@@ -150,6 +151,7 @@ def _gate(options: argparse.Namespace) -> int:
     return exit_code(said)
 
 
+@uncollected()
 def _look_back(options: argparse.Namespace) -> int:
     """The newest night of a folder by those before it: where no baseline can be run again."""
     import json
