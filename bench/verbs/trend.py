@@ -48,6 +48,7 @@ def add(verbs: "Verbs") -> None:
 @uncollected()
 def _trend(options: argparse.Namespace) -> int:
     from bench.history.index import index_of
+    from bench.history.series import COLUMNS
     from bench.report.trend import trend
     from bench.report.trend_page import files
     from bench.report.write import replace_file
@@ -56,6 +57,7 @@ def _trend(options: argparse.Namespace) -> int:
         raise ValueError(f"-o {options.output}: the page is Markdown; give a name ending in .md")
     index = index_of(
         options.results,
+        only=COLUMNS,
         workers=os.cpu_count() or 1,
         say=lambda line: print(f"joulebench: {line}", file=sys.stderr),
     )
