@@ -97,6 +97,11 @@ class Table:
         found = np.array([value in wanted for value in each.tolist()], dtype=bool)
         return found[column.places] if isinstance(column, Words) else found
 
+    def less(self, name: str, word: str) -> NDArray[Any]:
+        """Which rows have a word that stands before this one in a dictionary."""
+        column = _words([self.columns[name]])
+        return np.array([each < word for each in column.words.tolist()], dtype=bool)[column.places]
+
     def where(self, chosen: NDArray[Any]) -> "Table":
         """The rows of which an array says True, or that it names by their places, in its order."""
         return Table({name: column[chosen] for name, column in self.columns.items()})
@@ -148,6 +153,11 @@ def joined(parts: Iterable[Part], columns: Columns) -> Table:
             pieces = [np.asarray(part[name], dtype=kind) for part in kept]
             made[name] = np.concatenate(pieces) if pieces else np.empty(0, kind)
     return Table(made)
+
+
+def stacked(tables: Sequence[Table], names: Sequence[str]) -> Table:
+    """Some columns of words of several tables, one table below the other."""
+    return joined([table.columns for table in tables], Columns(tuple(names)))
 
 
 def _words(parts: Sequence[Sequence[Any] | Column]) -> Words:
