@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from operator import attrgetter
 
 from bench.compare import Row, Table
 from bench.layer_counts import recorded
@@ -155,16 +154,16 @@ def label(row: Row, rows: Sequence[Row]) -> str:
     return _named(row.case.label, row, rows)
 
 
-_RUNTIME = attrgetter("case.runtime")
-
-
 def _named(name: str, row: Row, rows: Sequence[Row]) -> str:
-    is_one_of_several = len(set(map(_RUNTIME, rows))) > 1
-    return f"{plain(name)} · {plain(row.case.runtime)}" if is_one_of_several else plain(name)
+    if any(other.case.runtime != rows[0].case.runtime for other in rows):
+        return f"{plain(name)} · {plain(row.case.runtime)}"
+    return plain(name)
 
 
 def short_label(row: Row, rows: Sequence[Row]) -> str:
     """The same with only those parameters that tell rows of one technique apart; not escaped."""
+    if not row.case.level:
+        return label(row, rows)
     levels = [other.case.level for other in rows if other.case.technique == row.case.technique]
     telling = {
         name: value
