@@ -75,13 +75,13 @@ class Segment:
     """
 
     table: Table
-    places: Sequence[int]
+    places: Rows
     values: tuple[float, ...]
     why: str = ""
 
     def night(self, place: int) -> Night:
         """Where the value at a place comes from."""
-        return _night(self.table, self.places[place])
+        return _night(self.table, int(self.places[place]))
 
 
 @dataclass(frozen=True, slots=True)

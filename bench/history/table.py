@@ -100,7 +100,8 @@ class Table:
     def less(self, name: str, word: str) -> NDArray[Any]:
         """Which rows have a word that stands before this one in a dictionary."""
         column = _words([self.columns[name]])
-        return np.array([each < word for each in column.words.tolist()], dtype=bool)[column.places]
+        is_less = np.array([each < word for each in column.words.tolist()], dtype=bool)
+        return np.asarray(is_less[column.places])
 
     def where(self, chosen: NDArray[Any]) -> "Table":
         """The rows of which an array says True, or that it names by their places, in its order."""
@@ -145,6 +146,7 @@ def joined(parts: Iterable[Part], columns: Columns) -> Table:
     """One table of several parts; a number that is None becomes NaN."""
     kept = list(parts)
     made: dict[str, Column] = {}
+    pieces: list[NDArray[Any]]
     for name in columns.names:
         kind = columns.kind(name)
         if kind is str:
