@@ -9,7 +9,7 @@ divided by that night's control, and what the night did to both is gone.
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import itemgetter
