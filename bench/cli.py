@@ -5,7 +5,7 @@ import io
 import sys
 from collections.abc import Sequence
 
-from bench.discover import plugins
+from bench.discover import ours, plugins
 from bench.exit_codes import EXIT_CANNOT_MEASURE, EXIT_NOTHING_RAN, EXIT_USAGE
 from bench.meter import MeterUnavailable
 from bench.record import JournalError
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that is not in UTF-8 has no ≈ or ├
             stream.reconfigure(errors="replace")
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(typed)
+    options = _parser(typed[:1]).parse_args(typed)
     options.typed = typed
     try:
         code: int = options.verb(options)
@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(wanted: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of the first word that was typed, if it is a verb of ours; else that of all."""
     parser = argparse.ArgumentParser(
         prog="joulebench",
         description="Joules per inference for baseline against compressed models.",
@@ -42,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
         " --require asks for.",
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    found, broken = plugins("bench.verbs", "add")
+    own = [plugin for name in wanted if (plugin := ours("bench.verbs", name, "add"))]
+    found, broken = ({own[0].name: own[0]}, ()) if own else plugins("bench.verbs", "add")
     for plugin in found.values():
         plugin.target(verbs)
     for each in broken:

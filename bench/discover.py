@@ -6,13 +6,15 @@ A plug-in that cannot be loaded never stops the others: it is returned as `Broke
 """
 
 import importlib
-import importlib.metadata
 import pkgutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 LOAD_DEADLINE_S = 30.0
 """Longest time that importing another package's plug-in may take, s."""
@@ -71,19 +73,40 @@ def plugins(folder: str, required: str) -> tuple[dict[str, Plugin], tuple[Broken
     return dict(sorted(found.items())), tuple(broken)
 
 
+def ours(folder: str, name: str, required: str) -> Plugin | None:
+    """One file of ours by its name, without a look at the others; None if there is no such one.
+
+    Args:
+        folder: A package's full name, such as ``bench.verbs``.
+        name: The file's name.
+        required: The name that it defines.
+    """
+    package = importlib.import_module(folder)
+    names = {entry.name for entry in pkgutil.iter_modules(package.__path__)}
+    if name.startswith("_") or name not in names:
+        return None
+    found = _module(folder, name, required)
+    return None if isinstance(found, Broken) else found
+
+
 def _modules(folder: str, required: str) -> Iterator[Plugin | Broken]:
     package = importlib.import_module(folder)
     for entry in sorted(pkgutil.iter_modules(package.__path__), key=lambda entry: entry.name):
         if not entry.name.startswith("_"):
-            try:
-                module = importlib.import_module(f"{folder}.{entry.name}")
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - the others go on
-                yield Broken(entry.name, f"{type(error).__name__}: {error}")
-            else:
-                yield _plugin(entry.name, module, required)
+            yield _module(folder, entry.name, required)
+
+
+def _module(folder: str, name: str, required: str) -> Plugin | Broken:
+    try:
+        module = importlib.import_module(f"{folder}.{name}")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the others go on
+        return Broken(name, f"{type(error).__name__}: {error}")
+    return _plugin(name, module, required)
 
 
 def _entry_points(folder: str, required: str) -> Iterator[Plugin | Broken]:
+    import importlib.metadata  # it loads all that reads e-mail: only where it is needed
+
     group = f"joulebench.{folder.rpartition('.')[2]}"
     for point in importlib.metadata.entry_points(group=group):
         target = _loaded(point)
@@ -95,7 +118,7 @@ def _entry_points(folder: str, required: str) -> Iterator[Plugin | Broken]:
             yield Plugin(point.name, target, point.value)
 
 
-def _loaded(point: importlib.metadata.EntryPoint) -> object:
+def _loaded(point: "EntryPoint") -> object:
     """What somebody else's entry point stands for, or why it cannot be had, in a limited time."""
     found: list[object] = []
 

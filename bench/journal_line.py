@@ -1,6 +1,7 @@
 """A line of a journal as JSON values, without what no journal holds: strangers write lines too."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -97,6 +98,8 @@ def short(value: object) -> str:
     """A value in an error: one printable line, cut where it is long."""
     if isinstance(value, str):
         return repr(one_line(value))
+    if type(value) is float and math.isfinite(value):
+        return repr(value)  # as JSON has it, and at once: a journal is asked a million times
     return one_line(json.dumps(value, default=str))
 
 

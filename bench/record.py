@@ -82,8 +82,13 @@ class CaseRecord:
     @property
     def label(self) -> str:
         """``technique@level`` as in `bench.workload.Variant.label`."""
-        parameters = ",".join(f"{name}={value}" for name, value in sorted(self.level.items()))
-        return f"{self.technique}@{parameters}" if parameters else self.technique
+        return label_of(self.technique, self.level)
+
+
+def label_of(technique: str, level: Mapping[str, str]) -> str:
+    """What a variant is called: ``technique@level``, or the technique alone."""
+    parameters = ",".join(f"{name}={value}" for name, value in sorted(level.items()))
+    return f"{technique}@{parameters}" if parameters else technique
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ Schuirmann 1987 for equivalence inside a margin. What these choices hold in simu
 reports/trust.md.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ _LEAST_SHOWN = 0.05  # so little of a spread is left to see that the interval is
 _FARTHEST = 345.0  # e to the power of it is 1e150: no ratio beyond it means anything, or overflows
 
 
+@functools.lru_cache(maxsize=2**14)  # one page asks for the same ones again and again
 def t_quantile(confidence: float, degrees: float) -> float:
     """Two-sided quantile of Student's t for a *confidence* such as 0.95.
 

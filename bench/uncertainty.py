@@ -12,7 +12,7 @@ the degrees of freedom.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.meter import Channel
 from bench.statistics import Interval, ratio_of, t_quantile
@@ -60,11 +60,16 @@ class Budget:
     value: float
     components: tuple[Component, ...]
     n: int
+    _combined: float = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found = math.hypot(*(component.standard for component in self.components))
+        object.__setattr__(self, "_combined", found)
 
     @property
     def combined(self) -> float:
         """Combined standard uncertainty, in the unit of the value."""
-        return math.hypot(*(component.standard for component in self.components))
+        return self._combined
 
     @property
     def degrees(self) -> float:

@@ -1,5 +1,6 @@
 """The command line: report, wrong calls, and help that is complete."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli import main
+from bench.cli import _parser, main
+from bench.discover import plugins
 from bench.records import journals
 
 
@@ -111,3 +113,14 @@ def test_a_terminal_that_is_not_in_utf_8_gets_all_that_it_can_show(
 
     assert "energy: MEASURED" in output()
     assert json.loads(output("--json"))["measured"] is True
+
+
+@pytest.mark.parametrize("verb", sorted(plugins("bench.verbs", "add")[0]))
+def test_the_help_of_a_verb_is_the_same_whether_or_not_the_others_are_there(verb: str) -> None:
+    def said(parser: argparse.ArgumentParser) -> str:
+        (verbs,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+        return str(verbs.choices[verb].format_help())
+
+    alone, together = _parser([verb]), _parser()
+
+    assert said(alone) == said(together)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import bench.meters
-from bench.discover import plugins
+from bench.discover import ours, plugins
 
 
 @pytest.fixture
@@ -126,3 +126,16 @@ def test_a_file_of_ours_wins_over_an_entry_point_of_its_name(
 
     assert found["sundial"].target == "ours"
     assert broken[0].reason == "math:sqrt has the name of bench.meters.sundial"
+
+
+def test_one_file_of_ours_is_found_without_a_look_at_the_others(room: Path) -> None:
+    (room / "sundial.py").write_text("open_meter = print")
+    (room / "broken.py").write_text("import nothing_of_that_name")
+    (room / "_cogs.py").write_text("open_meter = print")
+
+    found = ours("bench.meters", "sundial", "open_meter")
+
+    assert not any(name.endswith((".broken", "._cogs")) for name in sys.modules)
+    assert found == plugins("bench.meters", "open_meter")[0]["sundial"]
+    for name in ("broken", "_cogs", "nowhere"):
+        assert ours("bench.meters", name, "open_meter") is None

@@ -18,6 +18,7 @@ FLOORS = {
     "memory": 0,
     "refusal": 0,
     "guard": 0,
+    "garbage": 0,
     "preconditions": 1,
     "discover": 0,
     "meter": 1,

@@ -18,11 +18,9 @@ from hypothesis import strategies as st
 from journals import PROCESS, Cost, a_case, save
 
 from bench.cli import main
-from bench.history import shift_worker
 from bench.history import shifts as shifts_
 from bench.history.series import ENERGY, TIME, lines
 from bench.history.shifts import Shift, levels, shifts
-from bench.quantities import Absent
 from bench.report.sparkline import sparkline
 from bench.report.trend import Trend, trend
 from bench.report.trend_page import files
@@ -399,18 +397,30 @@ def test_runs_of_tests_without_a_machine_are_no_history() -> None:
     assert lines(index_of_numbers([ONE], 5, noisy(1), of_night=lambda _: {"machine": ""})) == ()
 
 
-def test_a_process_beside_this_one_finds_the_same_shifts() -> None:
-    both = [series(1, 60, {35: 1.05}, 0.005), series(2, 60, {}, 0.005)]
+@settings(max_examples=50, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    count=st.integers(6, 120),
+    at=st.integers(1, 119),
+    step=st.floats(0.7, 1.4),
+)
+def test_the_compiled_part_of_ruptures_cuts_where_ruptures_does(
+    seed: int, count: int, at: int, step: float
+) -> None:
+    needs_ruptures()
+    logs = [math.log(value) for value in series(seed, count, {at: step}, 0.01)]
 
-    with shift_worker.beside() as find:
-        found = find(both)
+    assert shifts_.cutter() is not shifts_.by_package
+    found = shifts_._cuts(logs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shifts_, "cutter", lambda: shifts_.by_package)
+        assert shifts_._cuts(logs) == found
 
-    assert found == shift_worker.here(both)
-    assert [len(each) for each in found] == [1, 0]
 
+def test_where_the_compiled_part_stands_elsewhere_ruptures_itself_cuts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    needs_ruptures()
+    monkeypatch.setattr(shifts_, "EXTENSION_SUFFIXES", [".nowhere"])
 
-def test_without_the_library_nothing_is_started_beside(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shift_worker, "unavailable", lambda: Absent("it is not installed"))
-
-    with shift_worker.beside() as find:
-        assert find([[1.0] * 20 + [1.5] * 20]) == [()]
+    assert shifts_.cutter.__wrapped__() is shifts_.by_package

@@ -10,6 +10,7 @@ from bench.gate.answer import Decision, Night, Word
 from bench.gate.canary import DEFAULT_MARGIN
 from bench.gate.lookback import look_back, multiplicity, tonight_of
 from bench.history.index import Index, index_of
+from bench.history.nights import COLUMNS
 from bench.history.series import facts_changed
 
 _MOST = 12
@@ -42,7 +43,7 @@ def from_history(
     Raises:
         JournalError: There is no folder, or no night in it.
     """
-    index = index_of(folder, workers=workers, say=say)
+    index = index_of(folder, only=COLUMNS, workers=workers, say=say)
     name = tonight_of(index, tonight)
     night = look_back(
         index,

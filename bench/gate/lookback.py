@@ -126,7 +126,7 @@ def tonight_of(index: Index, name: str | None) -> str:
     found = name or index.newest
     if found is None:
         raise JournalError("found no journal with a case; run pytest --benchmark first")
-    if found not in set(index.runs["journal"]):
+    if found not in index.runs.counts("journal"):
         bad = dict(index.unreadable.rows(("journal", "reason")))
         why = f": {bad[found]}" if found in bad else ""
         raise JournalError(f"{found} is no journal of this index{why}; give one of its names")
@@ -190,16 +190,17 @@ def _missing(now: Table, before: Table) -> Iterator[Decision]:
 
     A night that shares less than half of its cases with tonight was of something else.
     """
-    last: dict[tuple[str, str], str] = {}
-    for journal, case, unit in before.rows(("journal", "case", "unit")):
-        last = {} if last and journal not in last.values() else last
-        last[case, unit] = journal
+    if not len(before):
+        return
+    journal = before.at("journal", -1)
+    its = before.of(("case", "unit")).where(before.is_("journal", journal))
+    last = dict.fromkeys(its.rows(("case", "unit")))
     have = set(now["case"])
     gone = [(case, unit) for case, unit in last if case not in have]
     if 2 * len(gone) > len(last):
         return
     for case, unit in gone:
-        said = f"unpaired: it is not in tonight's journal, and it was in {last[case, unit]}"
+        said = f"unpaired: it is not in tonight's journal, and it was in {journal}"
         series = Series(case, ENERGY, f"J/{unit}", absent=said)
         yield Decision(series, series.word, None, None, None, said)
 

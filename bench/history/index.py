@@ -7,7 +7,6 @@ vanished is dropped, and one that cannot be read is a row of its own, with the r
 
 import functools
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -71,7 +70,11 @@ class _Found(NamedTuple):
 
 
 def index_of(
-    folder: Path, *, workers: int = 1, say: Callable[[str], None] = lambda _: None
+    folder: Path,
+    *,
+    only: Sequence[str] = (),
+    workers: int = 1,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Index:
     """The index of a folder, brought up to date.
 
@@ -79,6 +82,8 @@ def index_of(
 
     Args:
         folder: Where the journals are.
+        only: Columns of the cases that are wanted; all by default. A year has fifty of them, of
+            which nobody needs all.
         workers: How many processes read journals that are not in the index yet. More than one
             needs a program that can be imported without doing anything.
         say: Is told what takes long, and what could not be kept.
@@ -90,12 +95,15 @@ def index_of(
         raise record.JournalError(f"found no folder {folder}; give one with journals")
     store = Store(folder / FOLDER, made_by())
     keys = {clean(path.name): (path, _key(path)) for path in records.journals(folder)}
-    known = _load(store)
+    wanted = {"journal", *only} if only else CASES.names
+    known = _load(store, [name for name in CASES.names if name in wanted])
     kept = _keep(known, {name: key for name, (_, key) in keys.items()}) if known else None
     have = {*kept.runs["journal"], *kept.unreadable["journal"]} if kept else set()
     new = [(path, key) for name, (path, key) in keys.items() if name not in have]
     if kept and not new and len(have) == _journals(known):
         return kept
+    if kept and only:
+        return index_of(folder, workers=workers, say=say)  # what is written has all columns
     if len(new) > _FEW:
         say(f"indexing {len(new)} journals of {folder}")
     index = _join(kept, _summaries(new, workers))
@@ -130,8 +138,8 @@ def _key(path: Path) -> str:
     return f"{state.st_size}-{state.st_mtime_ns}-{hashlib.sha256(ends).hexdigest()[:16]}"
 
 
-def _load(store: Store) -> Index | None:
-    cases, runs = store.read("cases", CASES), store.read("runs", RUNS)
+def _load(store: Store, only: Sequence[str]) -> Index | None:
+    cases, runs = store.read("cases", CASES, only), store.read("runs", RUNS)
     unreadable = store.read("unreadable", UNREADABLE)
     if cases is None or runs is None or unreadable is None:
         return None
@@ -149,8 +157,8 @@ def _keep(index: Index, keys: Mapping[str, str]) -> Index:
     def same(table: Table) -> Any:  # noqa: ANN401 - an array of truth values
         return np.array([keys.get(n) == k for n, k in table.rows(("journal", "key"))], dtype=bool)
 
-    counted = Counter(index.cases["journal"])
-    whole = [counted[name] == count for name, count in index.runs.rows(("journal", "cases"))]
+    counted = index.cases.counts("journal")
+    whole = [counted.get(name, 0) == count for name, count in index.runs.rows(("journal", "cases"))]
     runs = index.runs.where(same(index.runs) & np.array(whole, dtype=bool))
     unreadable = index.unreadable.where(same(index.unreadable))
     names = set(runs["journal"])

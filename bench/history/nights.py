@@ -6,13 +6,15 @@ one kind, boundary and set of channels.
 
 import math
 import statistics
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bench.history.index import Index
-from bench.history.noise import is_usable, nights_of
-from bench.history.table import Table
+from bench.history.noise import nights_of
+from bench.history.table import Table, stacked
 
 MOST = 100
 """How many comparable nights back."""
@@ -28,6 +30,13 @@ SAME = ("case", "device_id", "unit", "workload_version")
 
 SAME_ENERGY = ("kind", "boundary", "channels")
 """Columns that are equal besides, for the energy."""
+
+COLUMNS = (
+    "journal", "started", *SAME, *SAME_ENERGY, "energy", "time", "estimate", "energy_step",
+    "absent", "is_control", "windows",
+    *(f"{name}_ratio{end}" for name in ("energy", "time") for end in ("", "_low", "_high")),
+)  # fmt: skip
+"""Columns of an index that a night is judged by."""
 
 _LEAST = 3  # nights that show a noise
 
@@ -70,13 +79,31 @@ def histories(
         begins: By case the UTC time before which nights do not count.
         most: How many nights at most; the last ones count.
     """
-    found: dict[Key, deque[float]] = {each: deque(maxlen=most) for each in now.rows(same)}
-    begins = begins or {}
-    for value, started, *key in before.rows((column, "started", *same)):
-        values = found.get(tuple(key))
-        if values is not None and is_usable(value) and started >= begins.get(key[0], ""):
-            values.append(value)
-    return {key: list(values) for key, values in found.items()}
+    keys = list(now.rows(same))
+    codes = stacked((now, before), same).codes(same)
+    wanted, theirs = codes[: len(keys)], codes[len(keys) :]
+    rows = np.flatnonzero(_usable(before, column) & _counts(before, begins or {}))
+    rows = rows[theirs[rows].argsort(kind="stable")]
+    values, theirs = before.numbers(column)[rows], theirs[rows]
+    ends = zip(*(np.searchsorted(theirs, wanted, side) for side in ("left", "right")), strict=True)
+    return {
+        key: values[max(begin, end - most) : end].tolist()
+        for key, (begin, end) in zip(keys, ends, strict=True)
+    }
+
+
+def _usable(table: Table, column: str) -> NDArray[Any]:
+    """Which rows have a number as `is_usable` wants it."""
+    values = table.numbers(column)
+    return np.asarray((values > 0) & (values < math.inf))
+
+
+def _counts(before: Table, begins: Mapping[str, str]) -> NDArray[Any]:
+    """Which rows are not before the time from which their case counts."""
+    found = np.ones(len(before), dtype=bool)
+    for case, since in begins.items():
+        found &= ~before.is_("case", case) | ~before.less("started", since)
+    return found
 
 
 def same_of(quantity: str) -> tuple[str, ...]:
@@ -95,8 +122,10 @@ def canary_spreads(
     kinds = set(cases_of(index, journal).rows(("kind", "boundary")))
     found: dict[str, list[float]] = {}
     names = ("journal", "is_control", f"{quantity}_ratio", "kind", "boundary")
-    for name, is_control, ratio, *kind in earlier(index, journal).rows(names):
-        if is_control and is_usable(ratio) and (quantity != "energy" or tuple(kind) in kinds):
+    before = earlier(index, journal).of(names)
+    is_one = (before.numbers("is_control") != 0) & _usable(before, f"{quantity}_ratio")
+    for name, _, ratio, *kind in before.where(is_one).rows(names):
+        if quantity != "energy" or tuple(kind) in kinds:
             found.setdefault(name, []).append(abs(math.log(ratio)))
     return tuple(statistics.median(each) for each in found.values())[-nights:]
 

@@ -9,15 +9,21 @@ divided by that night's control, and what the night did to both is gone.
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter, itemgetter
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.history.index import Index
-from bench.history.noise import is_usable
+from bench.history.table import Table
 from bench.roofline import PREFIX
+
+Rows = NDArray[np.int64]
+"""Places of rows in a table."""
 
 ENERGY, TIME = "energy", "time"
 QUANTITIES = (ENERGY, TIME)
@@ -30,10 +36,7 @@ _SAME_ENERGY = (*_SAME, "kind", "boundary", "channels")
 
 
 class Night(NamedTuple):
-    """One case in one night: columns of an index, and numbers of the circumstances.
-
-    Nights can be compared whose ``of_energy`` (for a time: ``of_time``) are equal.
-    """
+    """One case in one night: columns of an index."""
 
     case: str
     workload: str
@@ -50,27 +53,35 @@ class Night(NamedTuple):
     channels: str
     energy: float
     time: float
-    of_energy: int
-    of_time: int
 
     def value(self, quantity: str) -> float:
         """Its energy in J a sample or its time in s a sample; NaN where it is absent."""
         return self.energy if quantity == ENERGY else self.time
 
 
-@dataclass(frozen=True, slots=True)
+COLUMNS = Night._fields
+"""Columns of an index that series are made of."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Segment:
     """Nights that can be compared with each other, oldest first.
 
     Args:
-        nights: Where each value comes from.
+        table: The cases of an index.
+        places: The rows of it in which these nights are.
         values: J or s a sample, or their ratio to the control.
         why: What is not as in the segment before; empty for the first.
     """
 
-    nights: tuple[Night, ...]
+    table: Table
+    places: Rows
     values: tuple[float, ...]
     why: str = ""
+
+    def night(self, place: int) -> Night:
+        """Where the value at a place comes from."""
+        return _night(self.table, int(self.places[place]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +107,7 @@ class Line:
     @property
     def newest(self) -> Night:
         """The last night of it."""
-        return self.segments[-1].nights[-1]
+        return self.segments[-1].night(-1)
 
     @property
     def length(self) -> int:
@@ -119,53 +130,57 @@ def lines(
     Raises:
         ValueError: The control is in no run.
     """
-    if control and control not in set(index.cases["case"]):
+    if control and control not in index.cases.counts("case"):
         raise ValueError(
             f"found no case {control!r} to divide by, wanted the id of one of every night;"
             " give another --control, or --control '' for none"
         )
     facts = dict(index.runs.rows(("environment", "facts")))
+    cases = index.cases.of(COLUMNS)
+    views = {quantity: _View(cases, quantity, facts) for quantity in QUANTITIES}
     found: list[Line] = []
-    for its in _machines(index, machine).values():
-        cases: dict[str, list[Night]] = {}
-        for night in its:
-            cases.setdefault(night.case, []).append(night)
-        controls = _controls(its, control)
-        for quantity in QUANTITIES:
-            by = {name: _values(cases.get(name, ()), quantity) for name in set(controls.values())}
-            for case, nights in cases.items():
-                name = controls.get(nights[-1].device_id, "")
+    for id_ in dict.fromkeys(index.runs["machine"]):
+        if not id_ or machine not in {"", id_}:  # who has no name has no history
+            continue
+        of_case = _groups(cases, cases.is_("machine", id_))
+        controls = _controls(cases, of_case, control)
+        none: Rows = np.empty(0, dtype=np.int64)
+        for view in views.values():
+            by = {name: view.control(of_case.get(name, none)) for name in {*controls.values()}}
+            for case, rows in of_case.items():
+                name = controls[cases.at("device_id", rows[-1])]
                 name = "" if name == case else name
-                line = _line(nights, quantity, name, by.get(name, {}), facts)
+                line = view.line(rows, name, by[name] if name else None)
                 found += [line] if line and part in case else []
     return tuple(found)
 
 
-def _machines(index: Index, machine: str) -> dict[str, list[Night]]:
-    """The nights of each machine, oldest first; those of a machine without name are no history."""
-    columns = [index.cases[name] for name in Night._fields if name in index.cases.columns]
-    codes = [_codes(index.cases.rows(same)) for same in (_SAME_ENERGY, _SAME)]
-    found: dict[str, list[Night]] = {}
-    for night in map(Night._make, zip(*columns, *codes, strict=True)):
-        if night.machine and machine in {"", night.machine}:
-            found.setdefault(night.machine, []).append(night)
-    return found
+def _night(cases: Table, row: int) -> Night:
+    return Night._make(cases.at(name, row) for name in COLUMNS)
 
 
-def _codes(rows: Iterable[tuple[str, ...]]) -> list[int]:
-    """A number for each row; equal rows have the same."""
-    known: dict[tuple[str, ...], int] = {}
-    return [known.setdefault(row, len(known)) for row in rows]
+def _groups(cases: Table, chosen: NDArray[Any]) -> dict[str, Rows]:
+    """The rows of each case among some rows, oldest first; cases as they first appear."""
+    rows = np.flatnonzero(chosen)
+    if not len(rows):
+        return {}
+    codes = cases.codes(("case",))[rows]
+    order = codes.argsort(kind="stable")
+    ends = np.flatnonzero(np.diff(codes[order])) + 1
+    groups = sorted(np.split(rows[order], ends), key=itemgetter(0))
+    return {cases.at("case", its[0]): its for its in groups}
 
 
-def _controls(nights: Sequence[Night], asked: str | None) -> dict[str, str]:
+def _controls(cases: Table, of_case: Mapping[str, Rows], asked: str | None) -> dict[str, str]:
     """The control of each device: the one asked for, or the roofline that runs most often."""
-    found = dict.fromkeys((night.device_id for night in nights), asked or "")
-    if asked is not None:
-        return found
-    counts = Counter(
-        (night.device_id, night.case) for night in nights if night.workload.startswith(PREFIX)
-    )
+    found: dict[str, str] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for case, rows in of_case.items():
+        its = cases.of(("device_id", "workload")).where(rows)
+        found |= dict.fromkeys(its.counts("device_id"), asked or "")
+        if asked is None and any(name.startswith(PREFIX) for name in its.counts("workload")):
+            of_device = its.rows(("device_id", "workload"))
+            counts.update((device, case) for device, name in of_device if name.startswith(PREFIX))
 
     def rank(item: tuple[tuple[str, str], int]) -> tuple[int, bool, str]:
         (_, case), count = item
@@ -176,52 +191,65 @@ def _controls(nights: Sequence[Night], asked: str | None) -> dict[str, str]:
     return found
 
 
-By = Mapping[str, tuple[float, int]]
-"""The value of a control and the number of its circumstances, by journal."""
+class _Control(NamedTuple):
+    """What a control gave, by the number of the journal: NaN where it gave nothing."""
+
+    values: NDArray[np.float64]
+    same: NDArray[np.int64]
 
 
-def _values(nights: Iterable[Night], quantity: str) -> By:
-    code = attrgetter(f"of_{quantity}")
-    return {
-        night.journal: (night.value(quantity), code(night))
-        for night in nights
-        if is_usable(night.value(quantity))
-    }
+class _View:
+    """One quantity of the cases of an index.
 
+    Args:
+        cases: With `COLUMNS`.
+        quantity: ``energy`` or ``time``.
+        facts: JSON of each environment.
+    """
 
-def _line(
-    nights: Sequence[Night], quantity: str, control: str, by: By, facts: Mapping[str, str]
-) -> Line | None:
-    """The series of one case; None where it has no night with this quantity."""
-    value = attrgetter(quantity)
-    usable = [night for night in nights if 0 < value(night) < math.inf]
-    found = list(_divided(usable, quantity, by if control else None))
-    if not found:
-        return None
-    segments: list[Segment] = []
-    last: Night | None = None
-    for _, group in groupby(found, key=itemgetter(1)):
-        its = list(group)
-        first = its[0][0]
-        why = _why(last, first, quantity, facts) if last else ""
-        members = tuple(night for night, _, _ in its)
-        segments.append(Segment(members, tuple(value for _, _, value in its), why))
-        last = members[-1]
-    case, machine = nights[0].case, nights[0].machine
-    return Line(case, machine, quantity, control, tuple(segments), len(usable) - len(found))
+    def __init__(self, cases: Table, quantity: str, facts: Mapping[str, str]) -> None:
+        self._cases = cases
+        self._quantity = quantity
+        self._facts = facts
+        self._values = cases.numbers(quantity)
+        self._same = cases.codes(_SAME_ENERGY if quantity == ENERGY else _SAME)
+        self._journals = cases.codes(("journal",))
 
+    def control(self, rows: Rows) -> _Control:
+        """The rows of a case as a control."""
+        count = int(self._journals.max(initial=0)) + 1
+        found = _Control(np.full(count, math.nan), np.zeros(count, dtype=np.int64))
+        its = self._usable(rows)
+        found.values[self._journals[its]] = self._values[its]
+        found.same[self._journals[its]] = self._same[its]
+        return found
 
-def _divided(
-    nights: Iterable[Night], quantity: str, by: By | None
-) -> Iterator[tuple[Night, tuple[int, int], float]]:
-    """Each night with its circumstances and its value, over the control's where there is one."""
-    value, code = attrgetter(quantity), attrgetter(f"of_{quantity}")
-    for night in nights:
-        if by is None:
-            yield night, (code(night), 0), value(night)
-        elif night.journal in by:
-            below, its = by[night.journal]
-            yield night, (code(night), its), value(night) / below
+    def line(self, rows: Rows, name: str, control: _Control | None) -> Line | None:
+        """The series of one case; None where it has no night with this quantity."""
+        its = usable = self._usable(rows)
+        if control:
+            its = usable[~np.isnan(control.values[self._journals[usable]])]
+        if not len(its):
+            return None
+        values, cut = self._values[its], np.diff(self._same[its]) != 0
+        if control:
+            values = values / control.values[self._journals[its]]
+            cut |= np.diff(control.same[self._journals[its]]) != 0
+        segments: list[Segment] = []
+        for begin, end in pairwise((0, *(np.flatnonzero(cut) + 1).tolist(), len(its))):
+            new = Segment(self._cases, its[begin:end], tuple(values[begin:end].tolist()))
+            why = self._why(segments[-1].night(-1), new.night(0)) if segments else ""
+            segments.append(replace(new, why=why))
+        case, machine = (self._cases.at(name, rows[0]) for name in ("case", "machine"))
+        left_out = len(usable) - len(its)
+        return Line(case, machine, self._quantity, name, tuple(segments), left_out)
+
+    def _usable(self, rows: Rows) -> Rows:
+        values = self._values[rows]
+        return rows[(values > 0) & (values < math.inf)]
+
+    def _why(self, last: Night, first: Night) -> str:
+        return _why(last, first, self._quantity, self._facts)
 
 
 def _why(last: Night, first: Night, quantity: str, facts: Mapping[str, str]) -> str:

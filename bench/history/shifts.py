@@ -13,12 +13,17 @@ Source: Truong et al. 2020 for ruptures; Fleming et al. 2023, "Hunter", for the 
 shared/benchmark-tools.md §3.2 for the limits.
 """
 
+import functools
 import importlib.util
+import itertools
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 from bench.history.noise import NORMAL, Nights, nights_of
 from bench.quantities import Absent
@@ -87,6 +92,45 @@ def shifts(values: Sequence[float]) -> tuple[Shift, ...]:
     return ()
 
 
+Cutter = Callable[[Any, float, int], Sequence[int]]
+"""Takes a signal (nights, 1), a penalty and the fewest nights of a level."""
+
+
+@functools.cache
+def cutter() -> Cutter:
+    """The compiled part of ruptures that cuts; the rest of it where that stands elsewhere.
+
+    The package loads all of scipy.stats for what is not used here, which takes longer than to cut
+    the series of a year.
+
+    Raises:
+        ImportError: ruptures is not installed.
+    """
+    spec = importlib.util.find_spec("ruptures")
+    folders = spec.submodule_search_locations or () if spec else ()
+    for folder, suffix in itertools.product(folders, EXTENSION_SUFFIXES):
+        path = Path(folder, "detection", "_detection", f"ekcpd{suffix}")
+        loaded = importlib.util.spec_from_file_location("ekcpd", path) if path.is_file() else None
+        if loaded and loaded.loader:
+            module = importlib.util.module_from_spec(loaded)
+            loaded.loader.exec_module(module)
+            if hasattr(module, "ekcpd_pelt_L2"):
+                cut: Cutter = module.ekcpd_pelt_L2
+                return cut
+    return by_package
+
+
+def by_package(signal: Any, penalty: float, fewest: int) -> Sequence[int]:  # noqa: ANN401 - of NumPy
+    """The same by what ruptures promises to keep."""
+    from ruptures import KernelCPD
+
+    ends = KernelCPD(kernel="linear", min_size=fewest).fit(signal).predict(pen=penalty)
+    last = [0] * (len(signal) + 1)
+    for begin, end in pairwise([0, *ends]):
+        last[end] = int(begin)
+    return last
+
+
 def levels(values: Sequence[float], found: Sequence[Shift]) -> list[tuple[int, int, Nights]]:
     """The levels of a segment: from, to (not included), and where its nights lie."""
     edges = [0, *(shift.at for shift in found), len(values)]
@@ -96,11 +140,14 @@ def levels(values: Sequence[float], found: Sequence[Shift]) -> list[tuple[int, i
 def _cuts(logs: Sequence[float]) -> list[int]:
     """Where ruptures cuts logarithms into levels."""
     import numpy as np
-    from ruptures import KernelCPD
 
     signal = np.array(logs).reshape(-1, 1) / _one_night(logs)  # (nights, 1)
-    cutter = KernelCPD(kernel="linear", min_size=NIGHTS_AFTER).fit(signal - signal[0])
-    return [int(place) for place in cutter.predict(pen=_PENALTY)[:-1]]
+    last = cutter()(signal - signal[0], _PENALTY, NIGHTS_AFTER)  # by an end, where its level begins
+    found, end = [], int(last[len(logs)])
+    while end > 0:
+        found.append(end)
+        end = int(last[end])
+    return found[::-1]
 
 
 def _one_night(logs: Sequence[float]) -> float:

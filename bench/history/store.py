@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.history.table import Columns, Table, joined
+from bench.history.table import Columns, Table, Words, joined
 
 IGNORE = "# written by joulebench: an index is made anew from the journals\n*\n"
 
@@ -34,14 +34,20 @@ class Store:
         self._folder = folder
         self._made_by = made_by
 
-    def read(self, name: str, columns: Columns) -> Table | None:
-        """A table by its name, or None if there is none, or none that can be used."""
+    def read(self, name: str, columns: Columns, only: Sequence[str] = ()) -> Table | None:
+        """A table by its name, or None if there is none, or none that can be used.
+
+        Args:
+            name: Of the table.
+            columns: All that it has.
+            only: Those that are wanted; all by default.
+        """
         for suffix, reader in _readers():
             path = self._path(name, suffix)
             if not path.is_file():
                 continue
             with contextlib.suppress(Exception):  # whatever is wrong with it, it is made anew
-                return reader(path, columns)
+                return reader(path, columns, only or columns.names)
         return None
 
     def write(self, name: str, table: Table, columns: Columns) -> None:
@@ -73,7 +79,7 @@ class Store:
         return self._folder / f"{name}-{self._made_by}.{suffix}"
 
 
-def _readers() -> list[tuple[str, Callable[[Path, Columns], Table]]]:
+def _readers() -> list[tuple[str, Callable[[Path, Columns, Sequence[str]], Table]]]:
     parquet = [("parquet", _read_parquet)] if has_parquet() else []
     return [*parquet, ("csv", _read_csv)]
 
@@ -88,49 +94,50 @@ def _write_parquet(path: Path, table: Table, columns: Columns) -> None:
     import pyarrow.parquet as pq
 
     arrays = {
-        name: pa.array(table[name], pa.string()).dictionary_encode()
-        if columns.kind(name) is str
-        else pa.array(table.columns[name])
-        for name in columns.names
+        name: pa.DictionaryArray.from_arrays(column.places, pa.array(column.words, pa.string()))
+        if isinstance(column, Words)
+        else pa.array(column)
+        for name, column in table.of(columns.names).columns.items()
     }
     pq.write_table(pa.table(arrays), path, compression="zstd")
 
 
-def _read_parquet(path: Path, columns: Columns) -> Table:
+def _read_parquet(path: Path, columns: Columns, only: Sequence[str]) -> Table:
     import pyarrow.parquet as pq
 
-    found = pq.ParquetFile(path, read_dictionary=list(columns.texts)).read()
-    _require(found.column_names, columns)
+    file = pq.ParquetFile(path, read_dictionary=list(columns.texts))
+    _require(file.schema_arrow.names, columns)
+    found = file.read(columns=list(only))
     if not len(found):  # joining no chunks at all would import pandas
-        return joined([], columns)
+        return joined([], columns).of(only)
     return Table(
         {
-            name: _words(found.column(name)) if columns.kind(name) is str else _numbers(found, name)
-            for name in columns.names
+            name: (_words if columns.kind(name) is str else _raw)(
+                found.column(name).combine_chunks()
+            )
+            for name in only
         }
     )
 
 
-def _words(column: Any) -> Any:  # noqa: ANN401 - of pyarrow, into NumPy
-    """A column of words: each word is made once, whatever its rows are."""
+def _words(column: Any) -> Words:  # noqa: ANN401 - of pyarrow, into NumPy
     import numpy as np
 
-    whole = column.combine_chunks()
-    its = whole.dictionary.to_pylist()
+    its = column.dictionary.to_pylist()
     words = np.empty(len(its), dtype=object)
     words[:] = its
-    return words[_raw(whole.indices)]
+    return Words(words, _raw(column.indices))
 
 
-def _numbers(found: Any, name: str) -> Any:  # noqa: ANN401 - of pyarrow, into NumPy
-    return _raw(found.column(name).combine_chunks())
+_KINDS = {"int8": "i1", "int16": "i2", "int32": "i4", "int64": "i8", "double": "f8"}
+"""What NumPy calls the numbers of a file; to ask pyarrow would import pandas."""
 
 
 def _raw(array: Any) -> Any:  # noqa: ANN401 - of pyarrow, into NumPy
     """The numbers of an array; pyarrow's own way would import pandas, which takes longer."""
     import numpy as np
 
-    kind = np.dtype(array.type.to_pandas_dtype())
+    kind = np.dtype(_KINDS[str(array.type)])
     if array.null_count:
         raise ValueError("found a number that is null, wanted NaN")
     return np.frombuffer(array.buffers()[1], kind)[array.offset : array.offset + len(array)]
@@ -143,7 +150,7 @@ def _write_csv(path: Path, table: Table, columns: Columns) -> None:
         writer.writerows(table.rows(columns.names))
 
 
-def _read_csv(path: Path, columns: Columns) -> Table:
+def _read_csv(path: Path, columns: Columns, only: Sequence[str]) -> Table:
     with path.open(encoding="utf-8", newline="") as file:
         header, *lines = csv.reader(file, strict=True)
     _require(header, columns)
@@ -152,4 +159,4 @@ def _read_csv(path: Path, columns: Columns) -> Table:
         name: list(map(columns.kind(name), column))
         for name, column in zip(header, values, strict=True)
     }
-    return joined([parts], columns)
+    return joined([parts], columns).of(only)

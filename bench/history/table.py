@@ -32,14 +32,41 @@ class Columns(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Words:
+    """A column of words: a year has a hundred thousand rows of a few hundred words.
+
+    Args:
+        words: As objects, each of them once.
+        places: For each row the place of its word.
+    """
+
+    words: NDArray[Any]
+    places: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, chosen: NDArray[Any]) -> "Words":
+        return Words(self.words, self.places[chosen])
+
+    def tolist(self) -> list[str]:
+        """The word of each row."""
+        found: list[str] = self.words[self.places].tolist()
+        return found
+
+
+Column = NDArray[Any] | Words
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """Columns of one length each.
 
     Args:
-        columns: By name; words are an array of objects.
+        columns: By name.
     """
 
-    columns: Mapping[str, NDArray[Any]]
+    columns: Mapping[str, Column]
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
@@ -48,51 +75,103 @@ class Table:
         values: list[Any] = self.columns[name].tolist()
         return values
 
+    def at(self, name: str, row: int) -> Any:  # noqa: ANN401 - whatever the column holds
+        """One value."""
+        column = self.columns[name]
+        if isinstance(column, Words):
+            return column.words[column.places[row]]
+        return column[row].item()
+
+    def numbers(self, name: str) -> NDArray[Any]:
+        """A column of numbers."""
+        return np.asarray(self.columns[name])
+
     def is_(self, name: str, value: object) -> NDArray[Any]:
         """Which rows have this value in a column."""
-        return np.asarray(self.columns[name] == value, dtype=bool)
+        return self.within(name, (value,))
 
     def within(self, name: str, values: Iterable[object]) -> NDArray[Any]:
         """Which rows have one of these values in a column."""
-        wanted = set(values)
-        return np.array([value in wanted for value in self[name]], dtype=bool)
+        column, wanted = self.columns[name], set(values)
+        each = column.words if isinstance(column, Words) else column
+        found = np.array([value in wanted for value in each.tolist()], dtype=bool)
+        return found[column.places] if isinstance(column, Words) else found
+
+    def less(self, name: str, word: str) -> NDArray[Any]:
+        """Which rows have a word that stands before this one in a dictionary."""
+        column = _words([self.columns[name]])
+        is_less = np.array([each < word for each in column.words.tolist()], dtype=bool)
+        return np.asarray(is_less[column.places])
 
     def where(self, chosen: NDArray[Any]) -> "Table":
         """The rows of which an array says True, or that it names by their places, in its order."""
         return Table({name: column[chosen] for name, column in self.columns.items()})
 
+    def of(self, names: Sequence[str]) -> "Table":
+        """Some of its columns."""
+        return Table({name: self.columns[name] for name in names})
+
     def rows(self, names: Sequence[str]) -> Iterable[tuple[Any, ...]]:
         """The values of some columns, row by row."""
         return zip(*(self[name] for name in names), strict=True)
 
+    def counts(self, name: str) -> dict[str, int]:
+        """How many rows have each word of a column."""
+        column = _words([self.columns[name]])
+        many = np.bincount(column.places, minlength=len(column.words))
+        pairs = zip(column.words.tolist(), many.tolist(), strict=True)
+        return {word: count for word, count in pairs if count}
 
-Part = Mapping[str, Sequence[Any]] | Mapping[str, NDArray[Any]]
+    def codes(self, names: Sequence[str]) -> NDArray[Any]:
+        """A number for each row; two rows have the same where all of these words are the same."""
+        found = np.zeros(len(self), dtype=np.int64)
+        largest = 1
+        for name in names:
+            words = _words([self.columns[name]])
+            count = max(1, len(words.words))
+            if largest > _MOST // count:
+                found = np.unique(found, return_inverse=True)[1]
+                largest = len(self) + 1
+            found, largest = found * count + words.places, largest * count
+        return found
+
+
+_MOST = 2**62  # of a number of 64 bits
+
+Part = Mapping[str, Sequence[Any]] | Mapping[str, Column]
 """Some rows of a table: columns by name."""
 
 
 def joined(parts: Iterable[Part], columns: Columns) -> Table:
-    """One table of several parts; a number that is None becomes NaN.
-
-    Equal words are one object: a year has a hundred thousand rows of a few hundred words.
-    """
+    """One table of several parts; a number that is None becomes NaN."""
     kept = list(parts)
-    known: dict[str, str] = {}
-    made: dict[str, NDArray[Any]] = {}
+    made: dict[str, Column] = {}
     pieces: list[NDArray[Any]]
     for name in columns.names:
         kind = columns.kind(name)
         if kind is str:
-            pieces = [_words(part[name], known) for part in kept]
-            made[name] = np.concatenate(pieces) if pieces else np.empty(0, object)
+            made[name] = _words([part[name] for part in kept])
         else:
             pieces = [np.asarray(part[name], dtype=kind) for part in kept]
             made[name] = np.concatenate(pieces) if pieces else np.empty(0, kind)
     return Table(made)
 
 
-def _words(values: Sequence[Any] | NDArray[Any], known: dict[str, str]) -> NDArray[Any]:
-    if isinstance(values, np.ndarray):
-        return values
-    column = np.empty(len(values), dtype=object)
-    column[:] = [known.setdefault(value, value) for value in values]
-    return column
+def stacked(tables: Sequence[Table], names: Sequence[str]) -> Table:
+    """Some columns of words of several tables, one table below the other."""
+    return joined([table.columns for table in tables], Columns(tuple(names)))
+
+
+def _words(parts: Sequence[Sequence[Any] | Column]) -> Words:
+    """One column of several parts."""
+    if len(parts) == 1 and isinstance(parts[0], Words):
+        return parts[0]
+    known: dict[str, int] = {}
+    pieces = [np.empty(0, dtype=np.int32)]
+    for part in parts:
+        its = part.words if isinstance(part, Words) else part
+        places = np.array([known.setdefault(word, len(known)) for word in its], dtype=np.int32)
+        pieces.append(places[part.places] if isinstance(part, Words) else places)
+    words = np.empty(len(known), dtype=object)
+    words[:] = list(known)
+    return Words(words, np.concatenate(pieces))

@@ -208,8 +208,13 @@ def _row(cells: list[str]) -> Published:
     )
 
 
+@functools.cache
+def _known(words: type[StrEnum]) -> frozenset[str]:
+    return frozenset(map(str, words))
+
+
 def _word(name: str, row: Mapping[str, str], words: type[StrEnum]) -> str:
-    if row[name] not in set(words):
+    if row[name] not in _known(words):
         known = ", ".join(repr(str(word)) for word in words)
         raise ValueError(f"found the {name} {row[name]!r}, wanted one of {known}; correct it")
     return row[name]

@@ -1,7 +1,6 @@
 """What a table says, before it is put in words: pure functions of rows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from bench.compare import Row, Table
@@ -9,6 +8,7 @@ from bench.layer_counts import recorded
 from bench.meter import Channel, Status, Unusable
 from bench.modelled import horowitz, total
 from bench.quantities import Absent, Quantity
+from bench.record import label_of
 from bench.records import Journal
 from bench.report.text import escape, plain
 from bench.roofline import is_ceiling
@@ -151,20 +151,26 @@ def is_share(row: Row) -> bool:
 
 def label(row: Row, rows: Sequence[Row]) -> str:
     """The row's variant, with its runtime where the rows have several; not escaped."""
-    runtimes = {other.case.runtime for other in rows}
-    name = plain(row.case.label)
-    return f"{name} · {plain(row.case.runtime)}" if len(runtimes) > 1 else name
+    return _named(row.case.label, row, rows)
+
+
+def _named(name: str, row: Row, rows: Sequence[Row]) -> str:
+    if any(other.case.runtime != rows[0].case.runtime for other in rows):
+        return f"{plain(name)} · {plain(row.case.runtime)}"
+    return plain(name)
 
 
 def short_label(row: Row, rows: Sequence[Row]) -> str:
     """The same with only those parameters that tell rows of one technique apart; not escaped."""
+    if not row.case.level:
+        return label(row, rows)
     levels = [other.case.level for other in rows if other.case.technique == row.case.technique]
     telling = {
         name: value
         for name, value in row.case.level.items()
         if any(level.get(name) != value for level in levels)
     }
-    return label(replace(row, case=replace(row.case, level=telling)), rows)
+    return _named(label_of(row.case.technique, telling), row, rows)
 
 
 def control_deviation(table: Table) -> tuple[float, int] | None:

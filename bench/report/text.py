@@ -226,7 +226,10 @@ def plain(text: object) -> str:
     >>> plain("a\nb\x1b[31m\u202e")
     'a b [31m'
     """
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    line = str(text)
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else " " for c in line)
+    return " ".join(line.split())
 
 
 def escape(text: object) -> str:

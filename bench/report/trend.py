@@ -1,13 +1,12 @@
 """What the trend page says of an index: series with their shifts and levels, worst first: pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.history.index import Index
 from bench.history.noise import Nights
 from bench.history.series import Line, Segment, lines
-from bench.history.shift_worker import Find, here
-from bench.history.shifts import Shift, levels, unavailable
+from bench.history.shifts import Shift, levels, shifts, unavailable
 from bench.quantities import Absent
 
 
@@ -69,7 +68,6 @@ def trend(
     control: str | None = None,
     part: str = "",
     machine: str = "",
-    find: Find = here,
 ) -> Trend:
     """The series of an index with their confirmed shifts.
 
@@ -78,22 +76,30 @@ def trend(
         control: As in `bench.history.series.lines`.
         part: Only cases with this in their id.
         machine: Only this machine.
-        find: Finds shifts, here or in another process.
 
     Raises:
         ValueError: The control is in no run.
     """
     found = lines(index, control=control, part=part, machine=machine)
-    moved = iter(find([segment.values for line in found for segment in line.segments]))
-    courses = tuple(Course(line, tuple(_levels(line.segments, moved))) for line in found)
-    return Trend(index, courses, unavailable())
+    why = unavailable()
+    find = shifts if why is None else _none
+    courses = tuple(Course(line, tuple(_levels(line.segments, find))) for line in found)
+    return Trend(index, courses, why)
 
 
-def _levels(segments: Sequence[Segment], shifts: Iterator[tuple[Shift, ...]]) -> list[Level]:
-    """The levels of a case; of each of its segments the next *shifts* are taken."""
+Find = Callable[[Sequence[float]], tuple[Shift, ...]]
+
+
+def _none(_: Sequence[float]) -> tuple[Shift, ...]:
+    """Without a library no shift is looked for."""
+    return ()
+
+
+def _levels(segments: Sequence[Segment], find: Find) -> list[Level]:
+    """The levels of a case, segment by segment."""
     found = []
     for segment in segments:
-        moved = next(shifts)
+        moved = find(segment.values)
         starts = (None, *moved)
         found += [
             Level(segment, begin, end, nights, shift)

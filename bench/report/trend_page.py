@@ -128,7 +128,7 @@ def _shifts(moved: Sequence[Course], figure: str) -> Iterator[str]:
     rows = []
     for course in moved:
         for segment, shift in course.shifts:
-            before, after = segment.nights[shift.at - 1], segment.nights[shift.at]
+            before, after = segment.night(shift.at - 1), segment.night(shift.at)
             low, high = (100 * (end - 1) for end in (shift.ratio.low, shift.ratio.high))
             size = f"{_percent(shift)[:-2]} [{text.signed(low)}, {text.signed(high)}]"
             commits = [_commit(night.commit) for night in (before, after)]
@@ -149,7 +149,7 @@ def _segments(courses: Sequence[Course]) -> Iterator[str]:
     found: dict[tuple[str, str], int] = {}
     for course in courses:
         for segment in course.line.segments[1:]:
-            key = (segment.nights[0].started, segment.why)
+            key = (segment.night(0).started, segment.why)
             found[key] = found.get(key, 0) + 1
     if not found:
         return

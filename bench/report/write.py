@@ -1,5 +1,7 @@
 """From journals to the files of a report: a page as Markdown or HTML, tables as LaTeX or CSV."""
 
+import csv as csv_
+import io
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -146,37 +148,46 @@ def csv(tables: Sequence[Table]) -> str:
     A quantity that is absent has its reason instead of a value. No text is a formula to a
     spreadsheet: what would be one begins with an apostrophe.
     """
-    import pandas as pd
+    sheet = io.StringIO()
+    writer = csv_.writer(sheet, lineterminator="\n")
+    writer.writerow((*_CASE, "quantity", *_FIELDS))
+    for table in tables:
+        for row in table.rows:
+            case = [text.cell(value) for value in _case(table, row)]
+            for name, value, unit in _quantities(row, table.rows):
+                writer.writerow((*case, name, *map(text.cell, _value(value, unit))))
+    return sheet.getvalue()
 
-    records = [
-        {name: text.cell(value) for name, value in {**_case(table, row), **each}.items()}
-        for table in tables
-        for row in table.rows
-        for each in _quantities(row, table.rows)
-    ]
-    return str(pd.DataFrame(records).to_csv(index=False, lineterminator="\n"))
+
+_CASE = (
+    "run", "machine", "device", "case", "baseline", "workload", "technique", "level", "runtime",
+    "batch", "sample", "energy_verdict", "time_verdict",
+)  # fmt: skip
+_FIELDS = ("value", "low", "high", "n", "unit", "kind", "boundary", "reason")
 
 
-def _case(table: Table, row: Row) -> dict[str, Any]:
+def _case(table: Table, row: Row) -> tuple[Any, ...]:
+    """The columns of `_CASE`."""
     run, case = table.journal.run, row.case
-    return {
-        "run": run.run_id,
-        "machine": run.machine.get("id"),
-        "device": table.device,
-        "case": case.case,
-        "baseline": case.baseline,
-        "workload": case.workload,
-        "technique": case.technique,
-        "level": ",".join(f"{name}={value}" for name, value in sorted(case.level.items())),
-        "runtime": case.runtime,
-        "batch": case.batch,
-        "sample": case.unit,
-        "energy_verdict": str(row.energy_verdict),
-        "time_verdict": str(row.time_verdict),
-    }
+    return (
+        run.run_id,
+        run.machine.get("id"),
+        table.device,
+        case.case,
+        case.baseline,
+        case.workload,
+        case.technique,
+        ",".join(f"{name}={value}" for name, value in sorted(case.level.items())),
+        case.runtime,
+        case.batch,
+        case.unit,
+        str(row.energy_verdict),
+        str(row.time_verdict),
+    )
 
 
-def _quantities(row: Row, rows: Sequence[Row]) -> list[dict[str, Any]]:
+def _quantities(row: Row, rows: Sequence[Row]) -> list[tuple[str, Any, str]]:
+    """Name, value and unit of what is known of a row."""
     found = {
         "energy": row.energy,
         "energy_net": row.net,
@@ -197,9 +208,7 @@ def _quantities(row: Row, rows: Sequence[Row]) -> list[dict[str, Any]]:
     units = {"throughput": "sample/s", "latency_p50": "s", "latency_p99": "s"}
     units |= dict.fromkeys(("size_disk", "memory_peak", "memory_cuda"), "byte")
     return [
-        {"quantity": name, **_value(value, units.get(name, "1"))}
-        for name, value in found.items()
-        if value is not None
+        (name, value, units.get(name, "1")) for name, value in found.items() if value is not None
     ]
 
 
@@ -213,28 +222,14 @@ def _beside_best(row: Row, rows: Sequence[Row]) -> dict[str, Interval | None]:
     }
 
 
-def _value(value: Quantity | Absent | Interval | float, unit: str) -> dict[str, Any]:
-    fields: dict[str, Any] = dict.fromkeys(
-        ("value", "low", "high", "n", "unit", "kind", "boundary", "reason")
-    )
+def _value(value: Quantity | Absent | Interval | float, unit: str) -> tuple[Any, ...]:
+    """The columns of `_FIELDS`; a number is a decimal one, a count as well."""
     if isinstance(value, Absent):
-        return {**fields, "reason": str(value)}
+        return (*[None] * 7, str(value))
     if isinstance(value, Quantity):
-        ends = {"value": value.value, "low": value.low, "high": value.high}
-        return {
-            **fields,
-            **ends,
-            "unit": value.unit,
-            "kind": str(value.kind),
-            "boundary": value.boundary,
-        }
+        ends = map(float, (value.value, value.low, value.high))
+        return (*ends, None, value.unit, str(value.kind), value.boundary, None)
     if isinstance(value, Interval):
-        return {
-            **fields,
-            "value": value.value,
-            "low": value.low,
-            "high": value.high,
-            "n": value.n,
-            "unit": unit,
-        }
-    return {**fields, "value": value, "unit": unit}
+        ends = map(float, (value.value, value.low, value.high, value.n))
+        return (*ends, unit, None, None, None)
+    return (float(value), None, None, None, unit, None, None, None)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.exit_codes import EXIT_USAGE
+from bench.garbage import uncollected
 
 if TYPE_CHECKING:
     from bench.verbs import Verbs
@@ -30,6 +31,7 @@ def add(verbs: "Verbs") -> None:
     compare.set_defaults(verb=_compare)
 
 
+@uncollected()
 def _compare(options: argparse.Namespace) -> int:
     from bench.history.changes import changes
     from bench.history.find import journal_of

@@ -1,6 +1,7 @@
 """``joulebench gate --against REV``: did this revision become dearer than that one?"""
 
 import argparse
+import json
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bench.exit_codes import EXIT_CANNOT_MEASURE, EXIT_INTERRUPTED
+from bench.garbage import uncollected
 
 if TYPE_CHECKING:
     from bench.gate.answer import Night
@@ -150,10 +152,9 @@ def _gate(options: argparse.Namespace) -> int:
     return exit_code(said)
 
 
+@uncollected()
 def _look_back(options: argparse.Namespace) -> int:
     """The newest night of a folder by those before it: where no baseline can be run again."""
-    import json
-
     from bench.gate.accepted import read
     from bench.gate.alert import page
     from bench.gate.canary import DEFAULT_MARGIN, exit_code
@@ -171,18 +172,18 @@ def _look_back(options: argparse.Namespace) -> int:
         allow_estimates=options.allow_estimates,
         say=_say,
     )
-    _put(options.json, json.dumps(answer(night), indent=1) + "\n")
-    _put(options.junit, junit(night))
-    _put(options.markdown, page(night, {}))
+    _put(options.json, lambda: json.dumps(answer(night), indent=1) + "\n")
+    _put(options.junit, lambda: junit(night))
+    _put(options.markdown, lambda: page(night, {}))
     print("\n".join(said))
     return exit_code(night)
 
 
-def _put(path: Path | None, text: str) -> None:
-    """Writes a file, if one is asked for."""
+def _put(path: Path | None, text: Callable[[], str]) -> None:
+    """Makes and writes a file, if one is asked for."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text(), encoding="utf-8")
 
 
 def _ended(_signal: int, _frame: object) -> NoReturn:
@@ -283,8 +284,6 @@ def _baseline(options: argparse.Namespace, base: "Checkout", head: "Checkout") -
 
 def _write(options: argparse.Namespace, night: "Night", found: "Evidence") -> None:
     """Writes the answers that are asked for, and one beside the evidence for the nights to come."""
-    import json
-
     from bench.gate.about import known_of
     from bench.gate.alert import blocks, page
     from bench.gate.earlier import with_noise
@@ -294,7 +293,7 @@ def _write(options: argparse.Namespace, night: "Night", found: "Evidence") -> No
     known = known_of(found, Repository(Path.cwd()), blocks(night, {}))
     known = with_noise(known, found.folder.resolve(), found.state.machine)
     told = json.dumps(answer(night, known), indent=1) + "\n"
-    _put(None if options.folder else found.folder / ANSWER, told)
-    _put(options.json, told)
-    _put(options.junit, junit(night, known))
-    _put(options.markdown, page(night, known))
+    _put(None if options.folder else found.folder / ANSWER, lambda: told)
+    _put(options.json, lambda: told)
+    _put(options.junit, lambda: junit(night, known))
+    _put(options.markdown, lambda: page(night, known))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.exit_codes import EXIT_USAGE
+from bench.garbage import uncollected
 from bench.record import JournalError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def add(verbs: "Verbs") -> None:
     report.set_defaults(verb=_report)
 
 
+@uncollected()
 def _report(options: argparse.Namespace) -> int:
     from bench.records import journals, read
     from bench.report.markdown import GridFactor, parse_grid_factor

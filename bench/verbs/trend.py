@@ -1,21 +1,17 @@
 """``joulebench trend``: every case over the nights, with the shifts that are confirmed."""
 
 import argparse
-import contextlib
-import gc
 import os
 import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.garbage import uncollected
 from bench.record import JournalError
 
 if TYPE_CHECKING:
     from bench.verbs import Verbs
-
-_MANY = 50
-"""Journals from which on a process beside this one finds shifts sooner."""
 
 
 def add(verbs: "Verbs") -> None:
@@ -49,40 +45,23 @@ def add(verbs: "Verbs") -> None:
     trend.set_defaults(verb=_trend)
 
 
+@uncollected()
 def _trend(options: argparse.Namespace) -> int:
-    was_on = gc.isenabled()
-    gc.disable()  # a year is a million small values, and none of them is garbage before the end
-    try:
-        return _written(options)
-    finally:
-        if was_on:
-            gc.enable()
-
-
-def _written(options: argparse.Namespace) -> int:
     from bench.history.index import index_of
-    from bench.history.shift_worker import beside, here
-    from bench.records import journals
+    from bench.history.series import COLUMNS
     from bench.report.trend import trend
     from bench.report.trend_page import files
     from bench.report.write import replace_file
 
     if options.output.suffix != ".md":
         raise ValueError(f"-o {options.output}: the page is Markdown; give a name ending in .md")
-    many = len(journals(options.results)) >= _MANY
-    with beside() if many else contextlib.nullcontext(here) as find:
-        index = index_of(
-            options.results,
-            workers=os.cpu_count() or 1,
-            say=lambda line: print(f"joulebench: {line}", file=sys.stderr),
-        )
-        found = trend(
-            index,
-            control=options.control,
-            part=options.part,
-            machine=options.machine,
-            find=find,
-        )
+    index = index_of(
+        options.results,
+        only=COLUMNS,
+        workers=os.cpu_count() or 1,
+        say=lambda line: print(f"joulebench: {line}", file=sys.stderr),
+    )
+    found = trend(index, control=options.control, part=options.part, machine=options.machine)
     if not found.courses:
         bad = f"; {len(index.unreadable)} journals cannot be read" if len(index.unreadable) else ""
         raise JournalError(

@@ -146,11 +146,11 @@ def _others(table: Table, *, energy: bool) -> list[str]:
 def _names(rows: Sequence[Row], table: Table) -> list[str]:
     """The rows' variants; a variant that fares otherwise elsewhere is named with its place."""
     batches = len({row.case.batch for row in table.rows}) > 1
-    names = []
+    among, names = set(map(id, rows)), []
+    elsewhere = {findings.label(row, table.rows) for row in table.rows if id(row) not in among}
     for row in rows:
         name = findings.label(row, table.rows)
-        everywhere = [r for r in table.rows if findings.label(r, table.rows) == name]
-        if any(r not in rows for r in everywhere):
+        if name in elsewhere:
             batch = f" b{row.case.batch}" if batches else ""
             names.append(f"{text.code(name)} ({text.escape(row.case.workload)}{batch})")
         else:
