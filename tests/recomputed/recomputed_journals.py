@@ -32,7 +32,7 @@ from bench.record import Discard, Note
 from bench.report.markdown import GridFactor
 from bench.report.write import write
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 COMMITTED = sorted((ROOT / "results").glob("*.jsonl"))
 
 

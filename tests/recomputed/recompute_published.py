@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "bench" / "reference"
+FOLDER = Path(__file__).parents[2] / "bench" / "reference"
 SURE = (
     "verbatim", "extract", "secondary", "abstract", "computed", "memory-unverified", "not-found",
 )  # fmt: skip

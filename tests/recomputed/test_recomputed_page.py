@@ -46,6 +46,11 @@ def test_the_recomputation_shares_no_code_with_the_report() -> None:
         assert names <= own | outside, module
 
 
+def test_no_rule_hides_another() -> None:
+    for name, found in (("ROWS", ROWS), ("LINES", LINES)):
+        assert len(found) == sum(len(getattr(each, name, {})) for each in RULES)
+
+
 @cache
 def numbers(name: str) -> list[Piece]:
     """The pieces of a page that hold a number."""
