@@ -93,6 +93,13 @@ def _add_running(gate: argparse.ArgumentParser) -> None:
     gate.add_argument(
         "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
     )
+    gate.add_argument(
+        "--bisect",
+        default=0,
+        type=int,
+        metavar="N",
+        help="name the guilty commit of the N dearest cases, with git bisect; default: 0",
+    )
     gate.add_argument("--resume", action="store_true", help="go on with the newest unfinished one")
 
 
@@ -126,16 +133,18 @@ def _give_the_rest_to_pytest(gate: argparse.ArgumentParser) -> None:
 
 
 def _gate(options: argparse.Namespace) -> int:
-    if options.history and not (options.against or options.folder):
-        return _look_back(options)
     from bench.gate.canary import exit_code, night
     from bench.gate.environment import BuildError
     from bench.gate.night import CannotMeasureError
-    from bench.gate.terminal import lines
+    from bench.verbs._gate_answers import look_back, tell
 
+    if options.history and not (options.against or options.folder):
+        return look_back(options, _say)
     before = signal.signal(signal.SIGTERM, _ended)
     try:
         found = _evidence(options)
+        said = night(found.series, found.state.rule, found.state.history)
+        _look_for_the_guilty(options, said, found)
     except KeyboardInterrupt:
         _say("interrupted; what was measured is kept: go on with --resume")
         return EXIT_INTERRUPTED
@@ -144,45 +153,16 @@ def _gate(options: argparse.Namespace) -> int:
         return EXIT_CANNOT_MEASURE
     finally:
         signal.signal(signal.SIGTERM, before)
-    said = night(found.series, found.state.rule, found.state.history)
-    _write(options, said, found)
-    print("\n".join(lines(said, found)))
+    tell(options, said, found)
     return exit_code(said)
 
 
-def _look_back(options: argparse.Namespace) -> int:
-    """The newest night of a folder by those before it: where no baseline can be run again."""
-    import json
+def _look_for_the_guilty(options: argparse.Namespace, night: "Night", found: "Evidence") -> None:
+    from bench.gate.culprit import Inquiry
+    from bench.verbs._gate_answers import results_of
 
-    from bench.gate.accepted import read
-    from bench.gate.alert import page
-    from bench.gate.canary import DEFAULT_MARGIN, exit_code
-    from bench.gate.from_history import from_history
-    from bench.gate.limits import ALL, margins
-    from bench.gate.machine_answer import answer, junit
-
-    given = margins(options.margin)
-    if some := [pattern for pattern, _ in given if pattern != ALL]:
-        raise ValueError(f"--margin {some[0]}=…: with --history alone there is one for all cases")
-    night, said = from_history(
-        options.history,
-        accepted={each.case: each.commit for each in read(options.history)},
-        asked=given[-1][1] if given else DEFAULT_MARGIN,
-        allow_estimates=options.allow_estimates,
-        say=_say,
-    )
-    _put(options.json, json.dumps(answer(night), indent=1) + "\n")
-    _put(options.junit, junit(night))
-    _put(options.markdown, page(night, {}))
-    print("\n".join(said))
-    return exit_code(night)
-
-
-def _put(path: Path | None, text: str) -> None:
-    """Writes a file, if one is asked for."""
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    where = Path.cwd(), results_of(options, found)
+    Inquiry(*where, options.bisect, options.build, _say).of(night, found)
 
 
 def _ended(_signal: int, _frame: object) -> NoReturn:
@@ -279,22 +259,3 @@ def _baseline(options: argparse.Namespace, base: "Checkout", head: "Checkout") -
         return made[found.commit], why
 
     return baseline
-
-
-def _write(options: argparse.Namespace, night: "Night", found: "Evidence") -> None:
-    """Writes the answers that are asked for, and one beside the evidence for the nights to come."""
-    import json
-
-    from bench.gate.about import known_of
-    from bench.gate.alert import blocks, page
-    from bench.gate.earlier import with_noise
-    from bench.gate.machine_answer import ANSWER, answer, junit
-    from bench.gate.repository import Repository
-
-    known = known_of(found, Repository(Path.cwd()), blocks(night, {}))
-    known = with_noise(known, found.folder.resolve(), found.state.machine)
-    told = json.dumps(answer(night, known), indent=1) + "\n"
-    _put(None if options.folder else found.folder / ANSWER, told)
-    _put(options.json, told)
-    _put(options.junit, junit(night, known))
-    _put(options.markdown, page(night, known))

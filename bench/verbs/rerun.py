@@ -103,7 +103,7 @@ def _tell(case: str, before: "Journal", after: "Journal") -> int:
 
 def _gate(options: argparse.Namespace) -> int:
     """The gate of one case between two revisions, with the pairs of both stages."""
-    from bench.gate.about import known_of
+    from bench.gate.about import known_of, with_guilty
     from bench.gate.again import test_of
     from bench.gate.alert import blocks, page
     from bench.gate.canary import exit_code, night
@@ -128,7 +128,8 @@ def _gate(options: argparse.Namespace) -> int:
         return EXIT_CANNOT_MEASURE
     own = [each for each in found.series if each.canary or each.case == options.case]
     decided = night(own, found.state.rule, found.state.history)
-    print(page(decided, known_of(found, Repository(Path.cwd()), blocks(decided, {}))))
+    known = known_of(found, Repository(Path.cwd()), blocks(decided, {}))
+    print(page(decided, with_guilty(known, decided, options.results)))
     return exit_code(decided)
 
 
