@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from gate_repositories import commit, git, quick, repository
 
-from bench.gate.checkout import Checkout, CheckoutError, checkout, discard, working_tree
+from bench.gate.checkout import Checkout, checkout, discard, working_tree
 from bench.gate.environment import Build, BuildError, layer
+from bench.gate.repository import GitError
 
 PROJECT = """
 [build-system]
@@ -90,7 +91,7 @@ def test_a_checkout_stands_as_deep_as_its_caller(project: Path) -> None:
 def test_a_folder_that_the_revision_has_not_is_named(project: Path) -> None:
     (project / "new").mkdir()
 
-    with pytest.raises(CheckoutError, match="HEAD~1 has no folder new"):
+    with pytest.raises(GitError, match="HEAD~1 has no folder new"):
         checkout(project / "new", "HEAD~1")
 
 
@@ -109,11 +110,11 @@ def test_a_commit_that_a_shallow_clone_has_not_says_how_to_get_it(
     clone = tmp_path / "clone"
     git(project, "clone", "-q", "--depth", "1", f"file://{project}", str(clone))
 
-    with pytest.raises(CheckoutError, match=r"git fetch --unshallow, or fetch-depth: 0"):
+    with pytest.raises(GitError, match=r"git fetch --unshallow, or fetch-depth: 0"):
         checkout(clone, git(project, "rev-parse", "HEAD~1"))
-    with pytest.raises(CheckoutError, match="git fetch --all --tags"):
+    with pytest.raises(GitError, match="git fetch --all --tags"):
         checkout(project, "v1.2.3")
-    with pytest.raises(CheckoutError, match="found no commit '--all'"):
+    with pytest.raises(GitError, match="found no commit '--all'"):
         checkout(project, "--all")
 
 
@@ -247,7 +248,7 @@ def test_settings_of_tools_alone_are_no_package(project: Path) -> None:
 def test_without_git_there_are_no_revisions(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(project))
 
-    with pytest.raises(CheckoutError, match="is it installed"):
+    with pytest.raises(GitError, match="is it installed"):
         working_tree(project)
 
 

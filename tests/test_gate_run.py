@@ -27,7 +27,7 @@ from bench.cli import main
 from bench.gate.accepted import Acceptance, append
 from bench.gate.answer import Decision, Night, Pair, Series, Word
 from bench.gate.checkout import Checkout
-from bench.gate.night import Baseline
+from bench.gate.night import Baseline, Order
 from bench.gate.state import State
 from bench.statistics import Interval
 
@@ -194,8 +194,8 @@ def test_what_the_gate_does_not_know_goes_to_pytest(
 ) -> None:
     seen: list[list[str]] = []
 
-    def night(*_: object, select: list[str], **__: object) -> None:
-        seen.append(select)
+    def night(_base: Checkout, _head: Checkout, order: Order, **_: object) -> None:
+        seen.append(list(order.select))
         raise KeyboardInterrupt
 
     monkeypatch.setattr("bench.gate.night.run_night", night)
@@ -248,7 +248,7 @@ def test_cases_with_an_accepted_change_have_their_own_baseline(
     (simulated / "model.py").write_text("WATTS = 34.0\n")
     seen: list[object] = []
 
-    def night(base: Checkout, head: Checkout, *, baseline: Baseline, **_: object) -> None:
+    def night(base: Checkout, head: Checkout, *_: Order, baseline: Baseline, **__: object) -> None:
         found = baseline("test_model")
         assert found is not None
         seen.extend((base.revision, head.dirty, found[0].revision, found[1]))

@@ -17,7 +17,7 @@ from repositories import History
 from bench.cli import main
 from bench.gate.about import with_guilty
 from bench.gate.alert import page
-from bench.gate.answer import ENERGY, Night
+from bench.gate.answer import ENERGY, Night, Word
 from bench.gate.bisected import FILE, Bisected, bisected
 from bench.gate.canary import night
 from bench.gate.culprit import Inquiry, new_folder
@@ -69,7 +69,10 @@ def test_the_json_answer_and_the_issue_name_it() -> None:
     jsonschema.validate(found, schema, jsonschema.Draft202012Validator)
     assert found["decisions"][0]["guilty"] == [dataclasses.asdict(WIDER)]
     (opened,) = steps(found, ())
-    assert f"**Dearer since** <code>{WIDER.short}</code> <code>wider layers</code>, by bisection" in (opened.body or "")
+    assert (
+        f"**Dearer since** <code>{WIDER.short}</code> <code>wider layers</code>, by bisection"
+        in (opened.body or "")
+    )
     (opened,) = steps(answer(DEARER, {CASE: sides()}), ())
     assert "Dearer since" not in (opened.body or "")
 
@@ -126,7 +129,7 @@ def test_only_what_the_night_calls_dearer_is_dearer_since_a_commit(tmp_path: Pat
     FOUND.write(tmp_path / "bisect" / "1")
     known = {CASE: sides()}
     dirty = {CASE: replace(known[CASE], head=replace(known[CASE].head, dirty=True))}
-    quiet = Night((alert_nights.decision(alert_nights.Word.INCONCLUSIVE),))
+    quiet = Night((alert_nights.decision(Word.INCONCLUSIVE),))
 
     assert with_guilty(known, DEARER, tmp_path)[CASE].bisected == FOUND
     assert with_guilty(known, quiet, tmp_path) == known

@@ -182,7 +182,7 @@ def _evidence(options: argparse.Namespace) -> "Evidence":
     from bench.gate.checkout import checkout, working_tree
     from bench.gate.decide import Rule
     from bench.gate.evidence import evidence
-    from bench.gate.night import folder_of, run_night
+    from bench.gate.night import Order, folder_of, run_night
     from bench.gate.plan import Plan
 
     if options.folder is not None:
@@ -199,7 +199,7 @@ def _evidence(options: argparse.Namespace) -> "Evidence":
         timeout_s=options.timeout,
         require_measured=options.require == "measured",
     )
-    asked = _asked(options)
+    order = Order(tuple(options.arguments), rule, plan, _asked(options))
     here = Path.cwd()
     base = checkout(here, options.against, build=options.build, say=_say)
     if options.head:
@@ -211,11 +211,8 @@ def _evidence(options: argparse.Namespace) -> "Evidence":
     return run_night(
         base,
         head,
+        order,
         folder=folder_of(options.results, head, resume=options.resume),
-        select=options.arguments,
-        rule=rule,
-        plan=plan,
-        asked=asked,
         say=_say,
         baseline=_baseline(options, base, head),
         history=options.history,

@@ -110,7 +110,7 @@ def _gate(options: argparse.Namespace) -> int:
     from bench.gate.checkout import checkout
     from bench.gate.collect import CannotMeasureError
     from bench.gate.environment import BuildError
-    from bench.gate.night import folder_of, run_night
+    from bench.gate.night import Order, folder_of, run_night
     from bench.gate.repository import Repository
 
     test = options.test or test_of(options.case, options.results)
@@ -120,9 +120,8 @@ def _gate(options: argparse.Namespace) -> int:
             for each in (options.good, options.bad)
         )
         folder = folder_of(options.results, head)
-        found = run_night(
-            base, head, folder=folder, select=(test, *shlex.split(options.pytest)), say=_say
-        )
+        order = Order((test, *shlex.split(options.pytest)))
+        found = run_night(base, head, order, folder=folder, say=_say)
     except (BuildError, CannotMeasureError) as error:
         _say(str(error))
         return EXIT_CANNOT_MEASURE
