@@ -21,7 +21,46 @@ build-backend = "setuptools.build_meta"
 [project]
 name = "{name}"
 version = "{version}"
-{rest}
+
+[tool.setuptools]
+packages = ["mine"]
+"""
+
+BACKEND = """
+import pathlib, zipfile
+
+
+def build_wheel(folder, config_settings=None, metadata_directory=None, lines="{paths}"):
+    name, version = "{name}", "{version}"
+    wheel, about = f"{{name}}-{{version}}-py3-none-any.whl", f"{{name}}-{{version}}.dist-info"
+    files = {{
+        f"{{about}}/METADATA": f"Metadata-Version: 2.1\\nName: {{name}}\\nVersion: {{version}}\\n",
+        f"{{about}}/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+        f"{{about}}/RECORD": "",
+    }}
+    for path in map(pathlib.Path, lines.split()):
+        files[path.name] = path.read_text()
+    with zipfile.ZipFile(pathlib.Path(folder) / wheel, "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    return wheel
+
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    pathlib.Path("mine.pth").write_text(str(pathlib.Path("src").resolve()))
+    return build_wheel(folder, lines="mine.pth")
+"""
+"""A package's own build backend: it needs no build tool, so none is fetched."""
+
+OWN = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+
+[project]
+name = "{name}"
+version = "{version}"
 """
 
 
@@ -184,9 +223,10 @@ def test_editable_packages_of_the_repository_are_left_out_and_of_others_kept(
 def test_a_revision_runs_its_own_version_of_what_it_pins(tmp_path: Path) -> None:
     folder = repository(tmp_path / "project")
     for number in (1, 2):
-        rest = "\n[tool.setuptools]\npy-modules = ['dummy']"
+        about = {"name": "dummy", "version": f"{number}.0"}
         files = {
-            "vendor/pyproject.toml": PROJECT.format(name="dummy", version=f"{number}.0", rest=rest),
+            "vendor/pyproject.toml": OWN.format(**about),
+            "vendor/backend.py": BACKEND.format(**about, paths="dummy.py"),
             "vendor/dummy.py": f"NUMBER = {number}\n",
             "requirements.txt": "./vendor\n",
         }
@@ -206,8 +246,13 @@ def test_a_revision_runs_its_own_version_of_what_it_pins(tmp_path: Path) -> None
 def test_an_installed_revision_is_imported_from_its_own_tree(tmp_path: Path, layout: str) -> None:
     folder = repository(tmp_path / "project")
     place = "src/mine" if layout == "src" else "mine"
-    about = PROJECT.format(name="mine", version="1.0", rest="")
-    files = {"pyproject.toml": about, f"{place}/__init__.py": "NUMBER = 1\n"}
+    about = {"name": "mine", "version": "1.0"}
+    # setuptools makes a flat one importable by a finder of its own, not by a path
+    files = {
+        "pyproject.toml": (OWN if layout == "src" else PROJECT).format(**about),
+        "backend.py": BACKEND.format(**about, paths=""),
+        f"{place}/__init__.py": "NUMBER = 1\n",
+    }
     commit(folder, "a package", files)
     made = checkout(folder, "HEAD")
     found = python(made, "import sys; sys.path.pop(0); import mine; print(mine.__file__)")
