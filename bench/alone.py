@@ -15,7 +15,7 @@ from bench.block import Side
 from bench.compare import Row
 from bench.measure import measure_alone
 from bench.preconditions import preconditions
-from bench.record import CaseRecord, Discard, Note, Window
+from bench.record import CaseRecord, Discard, Window
 from bench.schedule import Schedule
 from bench.session import Session
 from bench.statistics import Verdict
@@ -50,12 +50,12 @@ class AloneSession(Session):
         """Notes what may spoil the run; whoever has started so many processes is told by flags."""
         summed = [channel.id for channel in self.instruments.summed]
         for text in preconditions(self.instruments.state(), (), summed):
-            self.writer.append(Note("", f"before the run: {text}"))
+            self.ledger.note("", f"before the run: {text}")
 
-    def _row(self, record: CaseRecord) -> Row:
+    def _row(self, case: str) -> Row:
         """The case without a verdict: there is nothing to hold it against."""
         none = Verdict.NOT_MEASURED
-        return replace(super()._row(record), energy_verdict=none, time_verdict=none)
+        return replace(super()._row(case), energy_verdict=none, time_verdict=none)
 
     def _has_control(self) -> bool:
         return True  # the control is a pair of other processes
@@ -79,7 +79,7 @@ class AloneSession(Session):
             self.settings.alone,
             schedule,
             self.instruments,
-            seed=self.run.seed,
+            seed=self.ledger.run.seed,
             done=done,
         )
 

@@ -53,7 +53,7 @@ class Phases:
         if work < 1:
             raise ValueError(f"joules.window({name!r}, work={work}): wanted 1 sample or more")
         case = Case(f"{self.nodeid}:{name}", PHASE, "python", self.device, work).id
-        if self.session is None or self.session.has_from_before(case):
+        if self.session is None or self.session.ledger.has_from_before(case):
             yield
             return
         if name not in self._records:
@@ -73,7 +73,7 @@ class Phases:
             stretch.latencies = ((instruments.clock() - began_ns) / 1e9,)
         if stretch.window is not None:
             self._found[name].append(stretch.window)
-            self.session.writer.append(stretch.window)
+            self.session.ledger.append(stretch.window)
 
     def _begun(self, session: Session, case: str, work: int, unit: str) -> CaseRecord:
         record = CaseRecord(

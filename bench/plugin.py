@@ -8,16 +8,18 @@ import argparse
 import contextlib
 import os
 import shlex
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from bench import marks
 from bench.options import HELP
 from bench.quantities import NotMeasuredError
 from bench.refusal import Refusal
+from bench.status_line import StatusLine
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -31,12 +33,7 @@ if TYPE_CHECKING:
     from bench.wanted import Wanted
     from bench.workload import Loop, Sources, Variant
 
-FIXTURE = "joules"
 EXIT_CANNOT_MEASURE = 10
-_MARKER = (
-    "joules(unit=None, pairs=None, profile=None): unit of one sample, such as 'image'; pairs of "
-    "blocks to measure; the least profile that runs it, such as 'full'"
-)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -89,7 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     It comes before the plugins that open what their options name.
     """
-    config.addinivalue_line("markers", _MARKER)
+    config.addinivalue_line("markers", marks.MARKER)
     state = _State(config)
     if state.measuring and _has_workers(config):
         raise pytest.UsageError(
@@ -122,8 +119,7 @@ class _State:
         self.session: Session | None = None
         self.wanted = _wanted(config)
         self.measuring = bool(config.getoption("joules")) and self.wanted is None
-        self.cases = 0
-        self.case = 0
+        self.line = StatusLine(config)
         self.variants: dict[object, Variant] = {}
         self.written: tuple[Path, ...] = ()
         self.failure = ""
@@ -139,18 +135,18 @@ class _State:
             others = [item for item in items if item.nodeid != self.wanted.nodeid]
             items[:] = [item for item in items if item.nodeid == self.wanted.nodeid]
             config.hook.pytest_deselected(items=others)
-        if not any(_uses_joules(item) for item in items):
+        if not any(marks.uses_joules(item) for item in items):
             return
         self._leave_to_longer_profiles(config, items)
         from bench import pytest_bridge
 
         if pytest_bridge.is_active(config):
-            pytest_bridge.adopt(items, FIXTURE)
+            pytest_bridge.adopt(items, marks.FIXTURE)
 
     def _leave_to_longer_profiles(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Deselects the tests that are marked for a longer profile than that of this session."""
         profile = _option(config, "profile")
-        left = [item for item in items if not _reaches(profile, item)]
+        left = [item for item in items if not marks.reaches(profile, item)]
         if left:
             items[:] = [item for item in items if item not in left]
             config.hook.pytest_deselected(items=left)
@@ -158,11 +154,13 @@ class _State:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Opens the measuring session once it is known that there is something to measure."""
         config = self.config
-        ours = [item for item in session.items if _uses_joules(item) and not _is_skipped(item)]
-        self.cases = len(ours)
+        ours = [
+            item for item in session.items if marks.uses_joules(item) and not marks.is_skipped(item)
+        ]
+        self.line.cases = len(ours)
         if self.measuring and config.option.collectonly and _option(config, "alone") != "0":
             self._write_tests(ours)
-        if not (self.measuring and self.cases) or config.option.collectonly:
+        if not (self.measuring and ours) or config.option.collectonly:
             return
         if config.getoption("benchmark_disable", default=False):
             self.measuring = False
@@ -170,7 +168,7 @@ class _State:
         from bench.plan import plan
 
         self.session = self._start()
-        self._say(plan(self.session, [_said(item).get("pairs") for item in ours]))
+        self.line.say(plan(self.session, [marks.said(item).get("pairs") for item in ours]))
 
     def _start(self) -> "Session":
         from bench.alone import AloneSession
@@ -183,7 +181,7 @@ class _State:
             launcher = self._launcher() if settings.processes else None
             kind = AloneSession if settings.alone else Session
             instruments = None if settings.meters else self._own_instruments()
-            return kind.start(settings, self._say, os.environ, instruments, launcher)
+            return kind.start(settings, self.line.say, os.environ, instruments, launcher)
         except (NothingMeasuresError, MeterUnavailable) as error:
             pytest.exit(f"joules: {error}", EXIT_CANNOT_MEASURE)
         except (JournalError, OSError, ValueError) as error:
@@ -233,35 +231,6 @@ class _State:
 
     # -- while they run ---------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def _terminal(self) -> "Generator[TerminalReporter | None]":
-        """The terminal, past pytest's capturing; None if nothing is to be printed."""
-        manager = self.config.pluginmanager
-        capture = manager.get_plugin("capturemanager")
-        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
-            yield manager.get_plugin("terminalreporter")
-
-    def _say(self, text: str) -> None:
-        with self._terminal() as terminal:
-            if terminal is not None:
-                terminal.ensure_newline()
-                terminal.write_line(f"joules: {text}")
-
-    def progress(self, text: str) -> None:
-        """One status line between windows, on a terminal only."""
-        with self._terminal() as terminal:
-            if terminal is not None and terminal.isatty:
-                width = terminal._tw.fullwidth - 1  # noqa: SLF001 - pytest has no public width
-                line = f"joules [{self.case}/{self.cases}] {text}"[:width]
-                terminal.rewrite(line, erase=True)
-
-    def measured(self, case: str) -> None:
-        """One plain line for each case where there is no terminal to rewrite."""
-        with self._terminal() as terminal:
-            quiet = terminal is None or terminal.isatty or terminal.verbosity < 0
-        if not quiet:
-            self._say(f"[{self.case}/{self.cases}] {case}")
-
     def serve(self, loop: "Loop", version: str) -> NoReturn:
         """Serves one side of a case to the session that has started this process."""
         from bench.wanted import serve
@@ -302,7 +271,7 @@ class _State:
     def _finish(self, session: "Session", exit_status: int) -> tuple[Path, ...]:
         """Ends the journal and writes the report; gives the paths of what there is."""
         path = session.finish(exit_status)
-        if not session.has_cases or session.settings.alone:
+        if not session.ledger.has_cases or session.settings.alone:
             return ()
         from bench.report.write import write
 
@@ -313,7 +282,7 @@ class _State:
         if self.failure and self.session is not None:
             terminalreporter.section("joules", sep="-", red=True)
             terminalreporter.write_line(f"the report could not be written: {self.failure}")
-            terminalreporter.write_line(f"nothing is lost: {self.session.writer.path}")
+            terminalreporter.write_line(f"nothing is lost: {self.session.ledger.path}")
         if not self.written:
             return
         from bench.compare import compare
@@ -348,57 +317,15 @@ def _wanted(config: pytest.Config) -> "Wanted | None":
     return wanted
 
 
-def _uses_joules(item: pytest.Item) -> bool:
-    return FIXTURE in getattr(item, "fixturenames", ())
-
-
 def _is_of_the_journal(error: ValueError) -> bool:
     from bench.record import JournalError
 
     return isinstance(error, JournalError)
 
 
-def _is_skipped(item: pytest.Item) -> bool:
-    return any(mark.name == "skip" for mark in item.iter_markers())
-
-
 def _relative(path: Path, config: pytest.Config) -> str:
     here = config.invocation_params.dir
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def _said(node: pytest.Item) -> dict[str, Any]:
-    """What the markers of a test say; of two that speak of one thing, the closer."""
-    said: dict[str, Any] = {}
-    for marker in reversed(list(node.iter_markers(FIXTURE))):
-        said |= marker.kwargs
-    return said
-
-
-def _marked(node: pytest.Item) -> Mapping[str, Any]:
-    """What the markers of a test say.
-
-    Raises:
-        UsageError: They say something that the marker does not have.
-    """
-    said = _said(node)
-    if unknown := sorted(set(said) - {"unit", "pairs", "profile"}):
-        raise pytest.UsageError(f"@pytest.mark.joules has no {unknown[0]}; it is {_MARKER}")
-    return said
-
-
-def _reaches(profile: str, item: pytest.Item) -> bool:
-    """Whether a session of *profile* runs a test.
-
-    Raises:
-        UsageError: Its marker names a profile that is none.
-    """
-    from bench.options import reaches
-
-    try:
-        return reaches(profile, _said(item).get("profile"))
-    except ValueError as error:
-        raise pytest.UsageError(f"@pytest.mark.joules of {item.nodeid}: {error}") from error
 
 
 @pytest.fixture
@@ -412,11 +339,11 @@ def joules(request: pytest.FixtureRequest) -> "Generator[Joules]":
     assert isinstance(state, _State)  # noqa: S101 - pytest_configure registered it
     companion = pytest_bridge.companion(request)
     smoke = pytest_bridge.is_disabled(companion)
-    state.case += state.session is not None
+    state.line.case += state.session is not None
 
     def measured(result: "Result", suffix: str) -> None:
         assert result.row is not None  # noqa: S101 - it was measured
-        state.measured(result.row.case.case)
+        state.line.measured(result.row.case.case)
         if companion is not None:
             pytest_bridge.publish(request.node, suffix, result.row, result.own_windows)
 
@@ -424,12 +351,12 @@ def joules(request: pytest.FixtureRequest) -> "Generator[Joules]":
     try:
         fixture = Joules(
             nodeid=request.node.nodeid,
-            marked=_marked(request.node),
+            marked=marks.marked(request.node),
             seed=int(_option(config, "seed")),
             device=_option(config, "device"),
             variants=state.variants,
             session=None if smoke else state.session,
-            progress=state.progress,
+            progress=state.line.progress,
             measured=measured,
             wanted=state.wanted,
             serve=state.serve,

@@ -80,7 +80,7 @@ def run(
         path = session.finish(min(code, 2))
     finally:
         session.abandon()
-    if not session.has_cases:
+    if not session.ledger.has_cases:
         return Ran(code, (), (), refused)
     written = write([path], path.parent.parent / "reports" / f"{path.stem}.md")
     table = tuple(terminal.lines(compare([read(path)])))

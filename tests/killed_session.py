@@ -84,7 +84,7 @@ def session(folder: Path, deadly: Deadly, *, resume: bool) -> None:
     settings = Settings("test", SCHEDULE, results=folder, resume=resume, command="test")
     environment = {"JOULES_LOCK": str(folder / "lock")}
     opened = Session.start(settings, lambda _: None, environment, deadly.device.instruments())
-    opened.writer._file = DeadlyFile(opened.writer._file, deadly.byte)
+    opened.ledger.writer._file = DeadlyFile(opened.ledger.writer._file, deadly.byte)
     for name, seconds in (("small", 0.004), ("large", 0.02)):
         models = {f: SimulatedModel(deadly.device, Work(seconds * f)) for f in (1, 0.8, UNRESOLVED)}
         workload = Workload(name, models[1], lambda _: None, version="1")

@@ -63,5 +63,5 @@ def test_a_session_says_it_before_its_first_case_and_notes_it_in_the_journal(
     session.finish(0)
 
     assert any("before the run: the CPU is at 90 °C" in line for line in lines)
-    notes = records.read(session.writer.path).notes
+    notes = records.read(session.ledger.path).notes
     assert any("before the run: the CPU is at 90 °C" in note.text for note in notes)
