@@ -17,7 +17,7 @@ GATE = ("test_model.py", "--pairs=3", "--fresh=7", "--margin=90%", "--bisect=1")
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    quick(monkeypatch, tmp_path / "compiled")
+    quick(monkeypatch, tmp_path.parent / "compiled")
     folder = repository(tmp_path / "project")
     monkeypatch.chdir(folder)
     return folder
