@@ -210,6 +210,10 @@ class JournalWriter:
         self.close()
 
 
+DAMAGE = (ValueError, TypeError, KeyError, AttributeError)
+"""What reading a damaged line raises."""
+
+
 def read(path: Path) -> Journal:
     """The journal at *path*.
 
@@ -230,6 +234,16 @@ def read(path: Path) -> Journal:
     return _assemble(path, records)
 
 
+def at_line(path: Path, number: int, error: Exception) -> JournalError:
+    """What is wrong with a line of a file, as an error that names both."""
+    if isinstance(error, JournalError):
+        return JournalError(f"{path}, line {number}: {error}")
+    return JournalError(
+        f"{path}, line {number} is damaged ({type(error).__name__}: {error});"
+        " restore the file from git"
+    )
+
+
 def _records(path: Path, text: str, torn: int) -> Iterator[Record]:
     lines = text.split("\n") if text else []
     channels: dict[str, Channel] = {}
@@ -240,13 +254,8 @@ def _records(path: Path, text: str, torn: int) -> Iterator[Record]:
                 channels = _first_of(record, number)
             require_sound(record, channels)
             yield record
-        except JournalError as error:
-            raise JournalError(f"{path}, line {number}: {error}") from error
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise JournalError(
-                f"{path}, line {number} is damaged ({type(error).__name__}: {error});"
-                " restore the file from git"
-            ) from error
+        except DAMAGE as error:
+            raise at_line(path, number, error) from error
     if torn:
         yield Note("", f"the last line was torn off after {torn} bytes and is left out")
 

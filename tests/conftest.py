@@ -58,7 +58,7 @@ def project(pytester: pytest.Pytester, _loaded: None) -> pytest.Pytester:
         """
         from bench.schedule import PROFILES, Schedule
 
-        PROFILES["tiny"] = Schedule(pairs=2, block_s=0.1, warmup_s=0.02, idle_s=0.02, margin=0.03)
+        PROFILES["tiny"] = Schedule(pairs=2, block_s=0.02, warmup_s=0.02, idle_s=0.02, margin=0.03)
         """
     )
     return pytester

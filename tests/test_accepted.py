@@ -113,6 +113,8 @@ def test_a_file_of_which_only_a_torn_line_is_left_is_empty(tmp_path: Path) -> No
         '{"schema": 1, "case": "c", "commit": "a", "reason": " ", "when": "w"}',
         '{"schema": 1, "case": "c", "commit": "a", "reason": "r", "when": "w", "ratio": NaN}',
         '{"schema": 1, "case": "c", "commit": "a", "reason": "r", "when": "w", "more": 1}',
+        '{"schema": 1, "case": "c", "case": "d", "commit": "a", "reason": "r", "when": "w"}',
+        "[" * 100_000,
     ],
 )
 def test_a_damaged_line_is_an_error_that_names_it(tmp_path: Path, line: str) -> None:

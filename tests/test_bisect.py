@@ -9,16 +9,13 @@ from pathlib import Path
 
 import pytest
 import quick_pytest
-from gate_repositories import CONFTEST, DEVICE, repository
-from gate_repositories import commit as add
-from gate_repositories import quick as started_fast
 from hypothesis import given
 from hypothesis import strategies as st
 from quick_pytest import CASE, TEST, model
 from repositories import History, git
 
 from bench.cli import main
-from bench.gate import accepted, again, process
+from bench.gate import accepted, again
 from bench.gate.answer import ENERGY, TIME, Pair, Quantity
 from bench.gate.bisection import GitBisection, clean
 from bench.gate.case_pairs import CasePairs
@@ -38,20 +35,7 @@ from bench.gate.halving import (
 from bench.gate.repository import Commit, Repository
 from bench.statistics import Interval
 
-SIMULATED = """
-from conftest import DEVICE
-from model import WATTS
-
-from bench.simulated import SimulatedModel, Work
-
-
-def test_model(joules):
-    joules(SimulatedModel(DEVICE, Work(0.004, WATTS)), runtime="simulated")
-"""
 LUCK = (0.001, -0.002, 0.0015, -0.0005, 0.002, -0.002)
-
-
-HOSTILE = "<script>dearer | `x`</script>\n\nSigned-off-by: ](javascript:x)\n| a | b |"
 
 
 def pairs(ratio: float, number: int = 6, spread: float = 1.0) -> list[Pair]:
@@ -237,24 +221,9 @@ def test_a_hostile_commit_comes_out_harmless() -> None:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
-    """Nine commits: the fifth does not import, the seventh makes each sample dearer."""
-    history = History(tmp_path / "home")
-    history.commit("begin", model())
-    history.commit("words", {"README.md": "one"})
-    history.commit("more words", {"README.md": "two"})
-    history.commit("third", {"README.md": "three"})
-    history.commit("cannot be imported", model(imports=False))
-    history.commit("can again", model())
-    history.commit(
-        "<script>dearer | `x`</script>\n\nSigned-off-by: ](javascript:x)\n| a | b |",
-        model(seconds=0.0012),
-        "Eve ](x)",
-    )
-    history.commit("later", {"README.md": "four"})
-    history.commit("last", {"README.md": "five"})
-    monkeypatch.chdir(history.folder)
-    monkeypatch.setattr(CasePairs, "start", staticmethod(quick_pytest.start), raising=False)
-    return history
+    made = quick_pytest.nine_commits(tmp_path / "home")
+    monkeypatch.chdir(made.folder)
+    return made
 
 
 def measure_of(history: History, **others: object) -> CasePairs:
@@ -409,18 +378,7 @@ def test_a_revision_that_cannot_be_built_is_skipped(home: History) -> None:
 @pytest.fixture
 def quick(home: History, monkeypatch: pytest.MonkeyPatch) -> History:
     """The verbs with processes that take a moment."""
-    from bench.gate import case_pairs, night
-
-    defaults = night.run_night.__kwdefaults__ or {}
-    monkeypatch.setitem(defaults, "start", quick_pytest.start)
-    monkeypatch.setattr(
-        case_pairs.CasePairs.__init__,
-        "__defaults__",
-        tuple(
-            quick_pytest.start if each is process.start else each
-            for each in case_pairs.CasePairs.__init__.__defaults__ or ()
-        ),
-    )
+    quick_pytest.instead_of_processes(monkeypatch)
     return home
 
 
@@ -546,31 +504,3 @@ def test_rerun_of_two_revisions_gates_one_case(
     assert main([*words, quick.hashes[4]]) == 10
     assert main(["rerun", CASE, "--good", quick.hashes[0]]) == 2
     assert again.test_of(CASE, Path("results")) == TEST
-
-
-# -- with real processes --------------------------------------------------------------------------
-
-
-def watts(number: float) -> dict[str, str]:
-    return {"model.py": f"WATTS = {number}\n"}
-
-
-def test_the_commit_that_only_draws_more_power_is_found_by_real_processes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = repository(tmp_path / "project")
-    monkeypatch.chdir(folder)
-    started_fast(monkeypatch, tmp_path / "compiled")
-    files = {"conftest.py": CONFTEST + DEVICE, "test_model.py": SIMULATED, **watts(30)}
-    good = add(folder, "a model", files)
-    add(folder, "words", {"notes.txt": "one\n"})
-    guilty = add(folder, "wider vectors", watts(33))
-    test = "test_model.py::test_model"
-    words = ["bisect", f"{test}/baseline/simulated/cpu/b1", "--good", good, "--test", test]
-
-    assert main([*words, "--pairs", "3"]) == 0
-
-    said = capsys.readouterr().out
-    assert f"dearer since <code>{guilty[:9]}</code>\n" in said
-    assert "<code>wider vectors</code>, <code>Ada</code>" in said
-    assert git(folder, "status", "--porcelain") == "?? results/"

@@ -9,6 +9,7 @@ from gate_series import SMALL, series
 from bench.gate.answer import ENERGY, TIME, Night, Quantity, Series, Word
 from bench.gate.canary import ENOUGH, exit_code, group, limit, margin, night, spreads, untrusted
 from bench.gate.decide import decisions
+from bench.report.text import signed
 
 
 def controls(
@@ -40,7 +41,7 @@ def test_a_canary_that_the_rule_would_flag_makes_the_night_untrusted(
     found = night([series(0.0), *controls(0.0), *controls(change, number=1)], history=USUAL)
 
     assert said in found.untrusted
-    assert f"{100 * change:+.1f} %" in found.untrusted
+    assert f"{signed(100 * change, 2)} %" in found.untrusted
 
 
 def test_canaries_further_apart_than_usual_make_the_night_untrusted() -> None:

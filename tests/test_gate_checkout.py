@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from gate_repositories import commit, git, quick, repository
 
-from bench.gate.checkout import Checkout, CheckoutError, checkout, discard, working_tree
+from bench.gate.checkout import Checkout, checkout, discard, working_tree
 from bench.gate.environment import Build, BuildError, layer
+from bench.gate.repository import GitError
 
 PROJECT = """
 [build-system]
@@ -20,7 +21,46 @@ build-backend = "setuptools.build_meta"
 [project]
 name = "{name}"
 version = "{version}"
-{rest}
+
+[tool.setuptools]
+packages = ["mine"]
+"""
+
+BACKEND = """
+import pathlib, zipfile
+
+
+def build_wheel(folder, config_settings=None, metadata_directory=None, lines="{paths}"):
+    name, version = "{name}", "{version}"
+    wheel, about = f"{{name}}-{{version}}-py3-none-any.whl", f"{{name}}-{{version}}.dist-info"
+    files = {{
+        f"{{about}}/METADATA": f"Metadata-Version: 2.1\\nName: {{name}}\\nVersion: {{version}}\\n",
+        f"{{about}}/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+        f"{{about}}/RECORD": "",
+    }}
+    for path in map(pathlib.Path, lines.split()):
+        files[path.name] = path.read_text()
+    with zipfile.ZipFile(pathlib.Path(folder) / wheel, "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    return wheel
+
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    pathlib.Path("mine.pth").write_text(str(pathlib.Path("src").resolve()))
+    return build_wheel(folder, lines="mine.pth")
+"""
+"""A package's own build backend: it needs no build tool, so none is fetched."""
+
+OWN = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+
+[project]
+name = "{name}"
+version = "{version}"
 """
 
 
@@ -90,7 +130,7 @@ def test_a_checkout_stands_as_deep_as_its_caller(project: Path) -> None:
 def test_a_folder_that_the_revision_has_not_is_named(project: Path) -> None:
     (project / "new").mkdir()
 
-    with pytest.raises(CheckoutError, match="HEAD~1 has no folder new"):
+    with pytest.raises(GitError, match="HEAD~1 has no folder new"):
         checkout(project / "new", "HEAD~1")
 
 
@@ -109,11 +149,11 @@ def test_a_commit_that_a_shallow_clone_has_not_says_how_to_get_it(
     clone = tmp_path / "clone"
     git(project, "clone", "-q", "--depth", "1", f"file://{project}", str(clone))
 
-    with pytest.raises(CheckoutError, match=r"git fetch --unshallow, or fetch-depth: 0"):
+    with pytest.raises(GitError, match=r"git fetch --unshallow, or fetch-depth: 0"):
         checkout(clone, git(project, "rev-parse", "HEAD~1"))
-    with pytest.raises(CheckoutError, match="git fetch --all --tags"):
+    with pytest.raises(GitError, match="git fetch --all --tags"):
         checkout(project, "v1.2.3")
-    with pytest.raises(CheckoutError, match="found no commit '--all'"):
+    with pytest.raises(GitError, match="found no commit '--all'"):
         checkout(project, "--all")
 
 
@@ -183,9 +223,10 @@ def test_editable_packages_of_the_repository_are_left_out_and_of_others_kept(
 def test_a_revision_runs_its_own_version_of_what_it_pins(tmp_path: Path) -> None:
     folder = repository(tmp_path / "project")
     for number in (1, 2):
-        rest = "\n[tool.setuptools]\npy-modules = ['dummy']"
+        about = {"name": "dummy", "version": f"{number}.0"}
         files = {
-            "vendor/pyproject.toml": PROJECT.format(name="dummy", version=f"{number}.0", rest=rest),
+            "vendor/pyproject.toml": OWN.format(**about),
+            "vendor/backend.py": BACKEND.format(**about, paths="dummy.py"),
             "vendor/dummy.py": f"NUMBER = {number}\n",
             "requirements.txt": "./vendor\n",
         }
@@ -205,8 +246,13 @@ def test_a_revision_runs_its_own_version_of_what_it_pins(tmp_path: Path) -> None
 def test_an_installed_revision_is_imported_from_its_own_tree(tmp_path: Path, layout: str) -> None:
     folder = repository(tmp_path / "project")
     place = "src/mine" if layout == "src" else "mine"
-    about = PROJECT.format(name="mine", version="1.0", rest="")
-    files = {"pyproject.toml": about, f"{place}/__init__.py": "NUMBER = 1\n"}
+    about = {"name": "mine", "version": "1.0"}
+    # setuptools makes a flat one importable by a finder of its own, not by a path
+    files = {
+        "pyproject.toml": (OWN if layout == "src" else PROJECT).format(**about),
+        "backend.py": BACKEND.format(**about, paths=""),
+        f"{place}/__init__.py": "NUMBER = 1\n",
+    }
     commit(folder, "a package", files)
     made = checkout(folder, "HEAD")
     found = python(made, "import sys; sys.path.pop(0); import mine; print(mine.__file__)")
@@ -247,7 +293,7 @@ def test_settings_of_tools_alone_are_no_package(project: Path) -> None:
 def test_without_git_there_are_no_revisions(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(project))
 
-    with pytest.raises(CheckoutError, match="is it installed"):
+    with pytest.raises(GitError, match="is it installed"):
         working_tree(project)
 
 

@@ -1,11 +1,13 @@
 """A night of two revisions: who runs when, what is lost, what the evidence says."""
 
+import dataclasses
 import functools
 import json
 import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from bench.gate.answer import ENERGY, TIME, Decision, Night, Word
 from bench.gate.canary import exit_code, night
 from bench.gate.decide import Rule
 from bench.gate.evidence import Evidence, evidence
-from bench.gate.night import CannotMeasureError, folder_of, run_night
+from bench.gate.night import CannotMeasureError, Order, folder_of, run_night
 from bench.gate.plan import Name, Plan, canaries_of, jobs, name_of, processes
 from bench.gate.process import Ended
 from bench.gate.repository import Repository
@@ -30,6 +32,7 @@ from bench.simulated import Counter as Meter
 from bench.simulated import DeviceModel, Work
 
 RULE = Rule(pairs=5, fresh=7)
+ORDER = Order(("suites",), RULE, Plan(canaries=1))
 HOTTER = Work(0.004, 33.0)
 """As long as `WORK`, and 43 W instead of 40 W with the 10 W of the waiting device."""
 
@@ -46,13 +49,9 @@ def _known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(folder: Path, start: Lab, **more: object) -> Evidence:
     """The evidence of a night in the lab."""
-    given: dict[str, object] = {
-        "rule": RULE,
-        "select": ["suites"],
-        "plan": Plan(canaries=1),
-        **more,
-    }
-    return run_night(BASE, HEAD, folder=folder, start=start, **given)  # type: ignore[arg-type]
+    names = {each.name for each in dataclasses.fields(Order)} & {*more}
+    order = replace(ORDER, **{name: more.pop(name) for name in names})  # type: ignore[arg-type]
+    return run_night(BASE, HEAD, order, folder=folder, start=start, **more)  # type: ignore[arg-type]
 
 
 def decided(found: Evidence) -> Night:
@@ -390,7 +389,7 @@ def test_a_side_that_cannot_be_collected_ends_the_night(tmp_path: Path) -> None:
         return Ended(4, None, "error: unrecognized arguments: --joules-alone=3", 1.0)
 
     with pytest.raises(CannotMeasureError, match=r"its joulebench is too old|Its joulebench"):
-        run_night(BASE, HEAD, folder=tmp_path, start=start)
+        run_night(BASE, HEAD, ORDER, folder=tmp_path, start=start)
 
 
 def test_a_night_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -422,7 +421,7 @@ def test_a_night_of_other_revisions_does_not_go_on(tmp_path: Path) -> None:
     with pytest.raises(
         JournalError, match=r"its head is 000000000000, now it is 000000000000, with"
     ):
-        run_night(BASE, revision(2, dirty=True), folder=tmp_path, start=lab())
+        run_night(BASE, revision(2, dirty=True), ORDER, folder=tmp_path, start=lab())
 
 
 def test_deadlines_follow_what_the_group_took_before(tmp_path: Path) -> None:
@@ -513,9 +512,8 @@ def test_a_case_with_an_accepted_change_is_held_against_that(tmp_path: Path) -> 
     found = run_night(
         BASE,
         HEAD,
+        Order(("suites",), RULE),
         folder=tmp_path,
-        select=["suites"],
-        rule=RULE,
         start=Lab(works),
         baseline=lambda case: (accepted, "it is wanted") if case.startswith("test_a") else None,
     )

@@ -11,42 +11,27 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from gate_repositories import CONFTEST, DEVICE, NO_METERS, commit, git, quick, repository
+from gate_repositories import (
+    CONFTEST,
+    DEVICE,
+    SIMULATED,
+    SUITE,
+    WORK,
+    commit,
+    git,
+    quick,
+    repository,
+)
 
 from bench.cli import main
 from bench.gate.accepted import Acceptance, append
 from bench.gate.answer import Decision, Night, Pair, Series, Word
 from bench.gate.checkout import Checkout
-from bench.gate.night import Baseline
+from bench.gate.night import Baseline, Order
 from bench.gate.state import State
 from bench.statistics import Interval
 
-RULE = ("--pairs", "5", "--fresh", "7")
-
-WORK = """
-def run():
-    return sum(i * i for i in range({times} * 2000))
-"""
-"""In one thread: a library's own threads wait for each other on a busy machine, at any length."""
-
-SUITE = """
-from model import run
-
-
-def test_model(joules):
-    joules(run)
-"""
-
-SIMULATED = """
-from conftest import DEVICE
-from model import WATTS
-
-from bench.simulated import SimulatedModel, Work
-
-
-def test_model(joules):
-    joules(SimulatedModel(DEVICE, Work(0.004, WATTS)), runtime="simulated")
-"""
+RULE = ("--pairs", "3", "--fresh", "7")
 
 
 @pytest.fixture(autouse=True)
@@ -81,26 +66,6 @@ def the_night(project: Path) -> Path:
     return folder
 
 
-def test_a_head_that_does_more_work_shuts_the_gate(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    files = {"model.py": WORK.format(times=1), "test_model.py": SUITE}
-    commit(project, "a model", {"conftest.py": CONFTEST + NO_METERS, **files})
-    good = git(project, "rev-parse", "HEAD")
-    commit(project, "more accurate", {"model.py": WORK.format(times=30)})
-
-    code = main(["gate", "--against", "HEAD~1", *RULE, "--margin=30%", "test_model.py"])
-
-    shown = capsys.readouterr()
-    assert code == 8, shown
-    assert "✖ 1 regressed" in shown.out
-    assert "✖ regressed" in shown.out
-    assert "test_model.py::test_model/baseline/eager/cpu/b1 time: slower by" in shown.out
-    assert "energy: no instrument reads the energy" in shown.out
-    assert f"against {good[:12]}" in shown.out
-    assert git(project, "status", "--porcelain") == "?? results/"
-
-
 def killed_after(number: int, project: Path, arguments: Sequence[str]) -> dict[Path, bytes]:
     """Kills a gate once it has so many journals; gives what is kept."""
     command = [sys.executable, "-c", "import sys; from bench.cli import main; sys.exit(main())"]
@@ -124,10 +89,12 @@ def killed_after(number: int, project: Path, arguments: Sequence[str]) -> dict[P
 def test_a_head_that_only_draws_more_power_shuts_the_gate_that_was_killed_and_went_on(
     simulated: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    head = commit(simulated, "wider vectors", {"model.py": "WATTS = 33.0\n"})
+    good = git(simulated, "rev-parse", "HEAD")
+    guilty = commit(simulated, "wider vectors", {"model.py": "WATTS = 33.0\n"})
+    head = commit(simulated, "words", {"notes.txt": "one\n"})
 
     answers = ("--json=out/a.json", "--junit=out/j.xml", "--markdown=out/a.md")
-    arguments = ["gate", "test_model.py", "--against", "HEAD~1", *RULE, *answers]
+    arguments = ["gate", "test_model.py", "--against", "HEAD~2", *RULE, *answers]
     kept = killed_after(3, simulated, arguments)
 
     code = main([*arguments, "--resume"])
@@ -154,6 +121,18 @@ def test_a_head_that_only_draws_more_power_shuts_the_gate_that_was_killed_and_we
     assert main(["gate", "--from", str(night), *answers]) == 8
     assert capsys.readouterr().out == shown
     assert {path.name: path.read_bytes() for path in (simulated / "out").iterdir()} == before
+
+    case = answer["decisions"][0]["case"]
+    assert f"joulebench bisect {case} --good {good[:12]} --bad {head[:12]}\n" in page
+    assert main(["bisect", case, "--good", good[:12], "--bad", head[:12], "--pairs", "3"]) == 0
+    told = capsys.readouterr().out
+    assert f"dearer since <code>{guilty[:9]}</code>\n" in told
+    assert "<code>wider vectors</code>, <code>Ada</code>" in told
+    assert git(simulated, "status", "--porcelain") == "?? out/\n?? results/"
+    assert main(["gate", "--from", str(night), *answers]) == 8
+    block = (simulated / "out" / "a.md").read_text().partition("### ✖ regressed")[2]
+    assert f"- **dearer since** <code>{guilty[:9]}</code> <code>wider vectors</code>, " in block
+    assert "by bisection: energy +" in block
 
 
 def test_where_nothing_can_be_measured_and_it_is_required_the_gate_says_so(
@@ -215,8 +194,8 @@ def test_what_the_gate_does_not_know_goes_to_pytest(
 ) -> None:
     seen: list[list[str]] = []
 
-    def night(*_: object, select: list[str], **__: object) -> None:
-        seen.append(select)
+    def night(_base: Checkout, _head: Checkout, order: Order, **_: object) -> None:
+        seen.append(list(order.select))
         raise KeyboardInterrupt
 
     monkeypatch.setattr("bench.gate.night.run_night", night)
@@ -269,7 +248,7 @@ def test_cases_with_an_accepted_change_have_their_own_baseline(
     (simulated / "model.py").write_text("WATTS = 34.0\n")
     seen: list[object] = []
 
-    def night(base: Checkout, head: Checkout, *, baseline: Baseline, **_: object) -> None:
+    def night(base: Checkout, head: Checkout, *_: Order, baseline: Baseline, **__: object) -> None:
         found = baseline("test_model")
         assert found is not None
         seen.extend((base.revision, head.dirty, found[0].revision, found[1]))

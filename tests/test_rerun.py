@@ -210,7 +210,7 @@ def test_net(joules):
     )
     (tmp_path / "pytest.ini").write_text("[pytest]\njoules_profile = tiny\njoules_seeds = 1\n")
     monkeypatch.chdir(tmp_path)
-    quick(monkeypatch, tmp_path / "compiled")
+    quick(monkeypatch, tmp_path.parent / "compiled")
     return tmp_path
 
 

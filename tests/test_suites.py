@@ -62,7 +62,9 @@ def emulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def measured(project: pytest.Pytester, *arguments: str) -> Journal:
-    outcome = project.runpytest_inprocess("-p", "no:cacheprovider", "--benchmark", *arguments)
+    # the suites' own settings count, not the project's; other seeds are trained, and not measured
+    ours = ("-p", "no:cacheprovider", "--benchmark", "--joules-seeds=1")
+    outcome = project.runpytest_inprocess(*ours, *arguments)
     assert outcome.ret == 0
     return read(journals(project.path / "results")[0])
 

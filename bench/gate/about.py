@@ -1,8 +1,12 @@
 """What a night knows of its cases besides numbers, for alerts: revisions, runs, commits, time."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 
+from bench.gate.answer import Night, Word
+from bench.gate.bisected import bisected
 from bench.gate.evidence import Evidence
 from bench.gate.known import Known, Side
 from bench.gate.repository import Repository
@@ -58,3 +62,23 @@ def _side(
         except ValueError:  # evidence from another clone
             date = ""
     return Side(revision.revision, date, revision.dirty, run, record)
+
+
+def with_guilty(known: Mapping[str, Known], night: Night, results: Path) -> dict[str, Known]:
+    """What is known of some cases, with the commits that bisections between their sides have named.
+
+    Only what this night calls dearer is dearer since a commit. What no commit has no bisection has
+    seen: a head with changes that are not committed has none.
+
+    Args:
+        known: By case.
+        night: What was decided.
+        results: Folder of all results.
+    """
+    told = dict(known)
+    for case in {each.series.case for each in night.having(Word.REGRESSED)} & {*known}:
+        base, head = known[case].base, known[case].head
+        if not head.dirty:
+            found = bisected(case, base.commit, head.commit, results)
+            told[case] = replace(known[case], bisected=found)
+    return told

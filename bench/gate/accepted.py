@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.journal_line import parse
 from bench.record import JournalError
-from bench.records import ACCEPTED
+from bench.records import ACCEPTED, DAMAGE, at_line
 
 SCHEMA = 1
 
@@ -78,16 +79,11 @@ def read(results: Path) -> tuple[Acceptance, ...]:
 
 def _line(path: Path, number: int, line: str) -> Acceptance:
     try:
-        fields = json.loads(line)
+        fields = parse(line)
         _require(fields.pop("schema"))
         return Acceptance(**fields)
-    except JournalError as error:
-        raise JournalError(f"{path}, line {number}: {error}") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise JournalError(
-            f"{path}, line {number} is damaged ({type(error).__name__}: {error});"
-            " restore the file from git"
-        ) from error
+    except DAMAGE as error:
+        raise at_line(path, number, error) from error
 
 
 def _require(schema: object) -> None:

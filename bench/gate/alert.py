@@ -8,30 +8,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.gate.answer import ENERGY, TIME, Decision, Night, Word
+from bench.gate.around import bisection_time, commands, commits, surrounded
 from bench.gate.known import Known, Side, Surroundings, surroundings
 from bench.gate.split import Split, level, split
 from bench.gate.wording import (
     change,
-    command,
     control_spread,
     counts,
-    fence,
     harmless,
     level_text,
-    minutes,
     p_text,
     pairs_text,
     quoted,
     share,
 )
 from bench.quantities import Kind
-from bench.report.text import plain, prefix, signed, significant
+from bench.report.text import prefix, signed, significant
 
-_MOST_COMMITS = 10
-_MOST_CHANGES = 12
-_HASH = 12  # digits of a commit in a command
 _SUSPICIOUS = 0.6  # a ratio below it is more often skipped work than a finding (users.md §6.5)
-_SHOWN_IF_SAME = ("machine", "kernel", "governor", "turbo", "GPU driver", "microcode", "Python")
 ALERTS = (Word.REGRESSED, Word.IMPROVED)
 
 
@@ -43,7 +37,8 @@ def page(night: Night, known: Mapping[str, Known]) -> str:
         known: By case, what is known of both sides; a case that is missing has its numbers alone.
     """
     alerts = blocks(night, known)
-    return "\n\n".join([summary(night), *alerts.values()]) + "\n"
+    told = "\n".join(_accepted(night, known))
+    return "\n\n".join(filter(None, [summary(night), told, *alerts.values()])) + "\n"
 
 
 def blocks(night: Night, known: Mapping[str, Known]) -> dict[str, str]:
@@ -83,6 +78,13 @@ def summary(night: Night) -> str:
         lines += ["", "| | case | quantity | change | why |", "|:--|:--|:--|--:|:--|"]
         lines += [_row(each) for each in rows]
     return "\n".join(lines)
+
+
+def _accepted(night: Night, known: Mapping[str, Known]) -> Iterator[str]:
+    """The cases of the night whose baseline somebody has moved, and why."""
+    for case in dict.fromkeys(each.series.case for each in night.decisions):
+        if why := known.get(case, Known()).accepted:
+            yield f"- {quoted(case)}: {harmless(why)}"
 
 
 def _row(decision: Decision) -> str:
@@ -126,7 +128,7 @@ def block(night: Night, decisions: Sequence[Decision], known: Known) -> str:
             line if line.startswith("  - ") else f"- {line}"
             for line in _facts(night, decisions, parts, known, around)
         ),
-        "\n".join(_commands(decisions[0].series.case, known)),
+        "\n".join(commands(decisions[0].series.case, known)),
     ]
     return "\n\n".join(paragraphs)
 
@@ -215,13 +217,10 @@ def _facts(
     yield _noise(night, decisions, known)
     if known.accepted:
         yield harmless(known.accepted)
-    yield from _commits(known)
-    yield from _around(around)
+    yield from commits(known)
+    yield from surrounded(around)
     yield f"this night: {counts(night)}"
-    if known.seconds and known.suspects:
-        steps = (len(known.suspects.touching) + known.suspects.others).bit_length()
-        # each step, and the check before them, takes six pairs of processes or more
-        yield f"a bisection takes about {minutes(known.seconds * 12 * (1 + steps))}"
+    yield from bisection_time(known)
     if known.journals:
         yield f"journals: {', '.join(map(quoted, known.journals))}"
 
@@ -253,48 +252,3 @@ def _noise(night: Night, decisions: Sequence[Decision], known: Known) -> str:
         noise = f"{share(own)} over {known.nights} nights" if own is not None else "not known yet"
         said.append(f"{quantity}: A/A of this night {controls}, noise of this case {noise}")
     return "; ".join(said)
-
-
-def _commits(known: Known) -> Iterator[str]:
-    base, head = known.base.commit, known.head.commit
-    spanned = f"{quoted(known.base.short)}..{quoted(known.head.short)}"
-    found = known.suspects
-    if found is None:
-        why = "" if base and head else ": a side does not tell its commit"
-        yield f"commits {spanned}: which touch its code is not known{why}"
-        return
-    number = len(found.touching)
-    others = f"{found.others} other{'' if found.others == 1 else 's'}"
-    yield f"commits {spanned}: {number} touching its code, {others}"
-    for commit in found.touching[:_MOST_COMMITS]:
-        said = f"  - {quoted(commit.short)} {quoted(commit.subject)}"
-        yield f"{said}, {quoted(commit.author)}, {harmless(commit.date[:10])}"
-    if number > _MOST_COMMITS:
-        yield f"  - and {number - _MOST_COMMITS} more that touch it"
-
-
-def _around(around: Surroundings | None) -> Iterator[str]:
-    if around is None:
-        yield "also changed: not known, for a side has no journal"
-        return
-    moved = [
-        f"{harmless(each.name)} {quoted(each.before or 'none')} → {quoted(each.after or 'none')}"
-        for each in around.changed
-    ]
-    more = f" and {len(moved) - _MOST_CHANGES} more" if len(moved) > _MOST_CHANGES else ""
-    yield f"also changed: {', '.join(moved[:_MOST_CHANGES]) or 'nothing that is recorded'}{more}"
-    same = [f"{name} {quoted(value)}" for name, value in around.same if name in _SHOWN_IF_SAME]
-    packages = sum(name.startswith("package ") for name, _ in around.same)
-    same.append(f"{packages} package{'' if packages == 1 else 's'}")
-    yield f"same: {', '.join(same)}"
-
-
-def _commands(case: str, known: Known) -> list[str]:
-    base, head = known.base.commit[:_HASH], known.head.commit[:_HASH]
-    between = ("--good", base, "--bad", head) if base and head else ()
-    lines = [command("joulebench", "rerun", case, *between)]
-    if between:
-        lines.append(command("joulebench", "bisect", case, *between))
-    at = ("--at", head) if head else ()
-    lines.append(command("joulebench", "accept", case, *at, "--reason", "why it may be so"))
-    return fence(plain(line) for line in lines)

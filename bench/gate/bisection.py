@@ -40,7 +40,7 @@ class GitBisection:
             )
         self._home = repository
         self._good, self._bad = good, bad
-        self._top = Path(repository.git("rev-parse", "--show-toplevel").rstrip("\n"))
+        self._top = repository.top()
         self._tree = Repository(self._top / STATE / f"bisect-{os.getpid()}")
 
     def __enter__(self) -> Self:
@@ -89,7 +89,7 @@ class GitBisection:
 
 def clean(repository: Repository) -> None:
     """Removes the worktrees of bisections whose process is gone."""
-    top = Path(repository.git("rev-parse", "--show-toplevel").rstrip("\n"))
+    top = repository.top()
     for folder in sorted((top / STATE).glob("bisect-*")):
         name = _NAME.fullmatch(folder.name)
         if name and not _lives(int(name[1])):

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from bench.exit_codes import EXIT_CANNOT_MEASURE, EXIT_REGRESSION, EXIT_UNTRUSTED
 from bench.gate.answer import Decision, Night, Series, Word
 from bench.gate.decide import DEFAULT, Rule, decisions
-from bench.gate.words import change
+from bench.gate.wording import change
 
 DEFAULT_MARGIN = 0.01
 """Least change that counts, as a share, where nobody says otherwise: see reports/nights.md."""

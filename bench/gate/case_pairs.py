@@ -7,13 +7,14 @@ from pathlib import Path
 
 from bench.gate import process
 from bench.gate.answer import Pair, Quantity
-from bench.gate.checkout import CheckoutError, checkout
+from bench.gate.checkout import checkout
 from bench.gate.collect import CannotMeasureError, Start
 from bench.gate.decide import Rule
 from bench.gate.environment import BuildError
 from bench.gate.halving import SkippedError
-from bench.gate.night import run_night
+from bench.gate.night import Order, run_night
 from bench.gate.plan import Plan
+from bench.gate.repository import GitError
 
 _NO_CANDIDATES = 1e-12
 """Below what a p value can be: more pairs are the search's own to ask for."""
@@ -59,13 +60,15 @@ class CasePairs:
             found = run_night(
                 one,
                 other,
+                Order(
+                    (self.test, *self.options),
+                    Rule(pairs, first=_NO_CANDIDATES),
+                    Plan(canaries=0, seed=self.calls),
+                ),
                 folder=self.folder / f"{self.calls:02d}-{head[:9]}",
-                select=(self.test, *self.options),
-                rule=Rule(pairs, first=_NO_CANDIDATES),
-                plan=Plan(canaries=0, seed=self.calls),
                 start=self.start,
             )
-        except (BuildError, CannotMeasureError, CheckoutError) as error:
+        except (BuildError, CannotMeasureError, GitError) as error:
             raise SkippedError(_short(str(error))) from error
         self.seconds += found.state.done.values()
         own = [each for each in found.series if each.case == self.case]

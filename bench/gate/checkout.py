@@ -6,26 +6,20 @@
 Git leaves ``.joulebench`` out by ``.git/info/exclude``. Both are made once and used again.
 """
 
-import contextlib
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.gate.environment import Build, make_environment
+from bench.gate.repository import GitError, Repository, elsewhere
 
 STATE = ".joulebench"
 """Folder at the top of the repository in which revisions are checked out."""
 
 SHORT = 12
-_TIMEOUT_S = 600.0
-
-
-class CheckoutError(ValueError):
-    """There is no such revision here; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +51,9 @@ class Checkout:
         """Environment variables for its processes.
 
         What `PYTHONPATH` names in the repository is named in this tree instead: it would bring the
-        working tree's code into every revision. Git's own variables are left out, as a hook sets
-        them for the repository that it runs in.
+        working tree's code into every revision.
         """
-        kept = {name: value for name, value in given.items() if not name.startswith("GIT_")}
+        kept = elsewhere(given)
         if paths := kept.get("PYTHONPATH"):
             moved = (self._moved(path) for path in paths.split(os.pathsep))
             kept["PYTHONPATH"] = os.pathsep.join(moved)
@@ -81,12 +74,12 @@ def working_tree(folder: Path) -> Checkout:
     """The working tree as it is, in the environment of this process.
 
     Raises:
-        CheckoutError: *folder* is in no git repository.
+        GitError: *folder* is in no git repository.
     """
     folder = folder.resolve()
-    top = top_of(folder)
-    revision = git(top, "rev-parse", "HEAD")
-    dirty = bool(git(top, "status", "--porcelain", "--untracked-files=no"))
+    repository = Repository(Repository(folder).top())
+    top, revision = repository.folder, repository.line("rev-parse", "HEAD")
+    dirty = bool(repository.git("status", "--porcelain", "--untracked-files=no"))
     return Checkout(revision, folder, Path(sys.executable), top, top, dirty)
 
 
@@ -106,16 +99,16 @@ def checkout(
         say: Is told what takes a while.
 
     Raises:
-        CheckoutError: *folder* is in no git repository, or there is no such revision.
+        GitError: *folder* is in no git repository, or there is no such revision.
         BuildError: It cannot be installed; the message ends with what was printed.
     """
     folder = folder.resolve()
-    top = top_of(folder)
-    commit = resolve(top, revision)
-    tree = _worktree(top, commit, say)
+    repository = Repository(Repository(folder).top())
+    top, commit = repository.folder, repository.resolve(revision)
+    tree = _worktree(repository, commit, say)
     inner = tree / folder.relative_to(top)
     if not inner.is_dir():
-        raise CheckoutError(
+        raise GitError(
             f"{revision} has no folder {folder.relative_to(top)}; run the gate from the top of"
             " the repository"
         )
@@ -128,94 +121,38 @@ def discard(made: Checkout) -> None:
     """Removes a checkout's worktree and environment; never the working tree."""
     if made.top == made.repository:
         return
-    with contextlib.suppress(CheckoutError):
-        git(made.repository, "worktree", "remove", "--force", str(made.top))
+    Repository(made.repository).run("worktree", "remove", "--force", str(made.top))
     shutil.rmtree(made.repository / STATE / "environments" / made.short, ignore_errors=True)
 
 
-def top_of(folder: Path) -> Path:
-    """The top of the repository that *folder* is in.
-
-    Raises:
-        CheckoutError: It is in none.
-    """
-    try:
-        return Path(git(folder, "rev-parse", "--show-toplevel"))
-    except CheckoutError as error:
-        raise CheckoutError(
-            f"found no git repository at {folder}, and revisions are compared by git; run it in"
-            f" your repository ({error})"
-        ) from error
-
-
-def resolve(top: Path, revision: str) -> str:
-    """The full hash of a commit.
-
-    Raises:
-        CheckoutError: The repository has no such commit.
-    """
-    try:
-        return git(top, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
-    except CheckoutError as error:
-        if git(top, "rev-parse", "--is-shallow-repository") == "true":
-            fix = "this clone is shallow: git fetch --unshallow, or fetch-depth: 0 in a workflow"
-        else:
-            fix = "git fetch --all --tags brings what the remotes have"
-        raise CheckoutError(f"found no commit {revision!r} in {top}; {fix}") from error
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """What git prints, without the last newline.
-
-    Raises:
-        CheckoutError: It fails, or there is no git.
-    """
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    try:
-        done = subprocess.run(  # noqa: S603 - the arguments are ours, revisions after an end mark
-            ("git", "-C", str(folder), *arguments),  # noqa: S607 - the user's git
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_TIMEOUT_S,
-            env=environment,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise CheckoutError(
-            f"git {arguments[0]} cannot be run: {error}; is it installed?"
-        ) from error
-    if done.returncode:
-        raise CheckoutError(f"git {arguments[0]}: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout.rstrip("\n")
-
-
-def _worktree(top: Path, commit: str, say: Callable[[str], None]) -> Path:
+def _worktree(repository: Repository, commit: str, say: Callable[[str], None]) -> Path:
     """The tree of a commit; one that is there is put back to what the commit says."""
-    _exclude(top)
+    _exclude(repository)
+    top = repository.folder
     tree = top / STATE / "worktrees" / commit[:SHORT]
-    git(top, "worktree", "prune")
+    repository.git("worktree", "prune")
     if (tree / ".git").exists() and _is_tree(tree):
-        git(tree, "checkout", "--force", "--detach", commit)
+        Repository(tree).git("checkout", "--force", "--detach", commit)
         return tree
     if tree.exists():
         shutil.rmtree(tree)
-        git(top, "worktree", "prune")
+        repository.git("worktree", "prune")
     say(f"checking out {commit[:SHORT]} in {tree.relative_to(top)}")
-    git(top, "worktree", "add", "--force", "--detach", str(tree), commit)
+    repository.git("worktree", "add", "--force", "--detach", str(tree), commit)
     return tree
 
 
 def _is_tree(tree: Path) -> bool:
     """Whether git knows a folder as the top of a tree; a torn one belongs to the tree around it."""
     try:
-        return Path(git(tree, "rev-parse", "--show-toplevel")) == tree
-    except CheckoutError:
+        return Repository(tree).top() == tree
+    except GitError:
         return False
 
 
-def _exclude(top: Path) -> None:
+def _exclude(repository: Repository) -> None:
     """Keeps git, of this clone only, from offering our folder to be committed."""
-    common = Path(git(top, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+    common = Path(repository.line("rev-parse", "--path-format=absolute", "--git-common-dir"))
     path, line = common / "info" / "exclude", f"/{STATE}/"
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     if line not in before.splitlines():

@@ -24,8 +24,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.gate.answer import ENERGY, Decision, Series, Word
+from bench.gate.reasons import improved, inconclusive, ok, regressed
 from bench.gate.trimmed import LEAST_PAIRS, as_ratio, chance_above, discoveries, interval
-from bench.gate.words import improved, inconclusive, ok, regressed
 from bench.quantities import Kind
 from bench.statistics import Interval, pairs_to_decide, ratio_interval
 

@@ -3,8 +3,7 @@
 import math
 
 from bench.gate.halving import Mark, NotDearer, Search, Step
-from bench.gate.repository import Commit
-from bench.gate.wording import change, command, fence, harmless, quoted
+from bench.gate.wording import change, command, commit_text, fence, harmless, quoted
 from bench.report.text import plain
 from bench.statistics import Interval
 
@@ -39,7 +38,7 @@ def report(found: Search, case: str) -> str:
         "",
         f"{found.quantity} {change(found.whole)} from good to bad.",
         "",
-        *(f"- {_told(each)}" for each in found.guilty),
+        *(f"- {commit_text(each)}" for each in found.guilty),
     ]
     if len(found.guilty) > 1:
         lines.append("- one of these, for the commits between could not be measured")
@@ -48,11 +47,6 @@ def report(found: Search, case: str) -> str:
     lines += ["", "| | commit | against good | |", "|:--|:--|--:|:--|", *map(_row, found.steps)]
     lines += ["", *fence([command("git", "show", each.hash) for each in found.guilty])]
     return "\n".join(lines) + "\n"
-
-
-def _told(commit: Commit) -> str:
-    said = f"{quoted(commit.short)} {quoted(commit.subject)}"
-    return f"{said}, {quoted(commit.author)}, {harmless(commit.date[:10])}"
 
 
 def _row(step: Step) -> str:

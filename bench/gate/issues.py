@@ -159,13 +159,12 @@ def _body(case: str, decisions: Sequence[Mapping[str, Any]], night: str) -> str:
     first = decisions[0]
     base, head = (_commit(first.get(side)) for side in ("base", "head"))
     touching = first.get("touching") or ()
+    guilty = " or ".join(map(_commit_text, first.get("guilty") or ()))
     said = [
+        *([f"**Dearer since** {guilty}, by bisection"] if guilty else []),
         f"Commits {code(base or 'unknown')}..{code(head or 'unknown')}",
         f"Touching its code: {len(touching) or 'none known'}",
-        *(
-            f"{code(str(each.get('hash', ''))[:9])} {code(each.get('subject', ''))}"
-            for each in touching[:10]
-        ),
+        *map(_commit_text, touching[:10]),
     ]
     parts = [
         code(case),
@@ -190,6 +189,10 @@ def _row(decision: Mapping[str, Any]) -> tuple[str, ...]:
         f"{value} [{low}, {high}]" if ratio else "—",
         escape(decision.get("reason", "")),
     )
+
+
+def _commit_text(commit: Mapping[str, Any]) -> str:
+    return f"{code(str(commit.get('hash', ''))[:9])} {code(commit.get('subject', ''))}"
 
 
 def _commit(side: Mapping[str, Any] | None) -> str:

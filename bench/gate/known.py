@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.gate.bisected import Bisected
 from bench.gate.suspects import Suspects
 from bench.record import CaseRecord, Run
 
@@ -47,6 +48,7 @@ class Known:
         seconds: About what one fresh process takes, s; None if nobody knows.
         accepted: Why the baseline of this case is not that of the others; empty if it is.
         journals: Names of the journals with its windows.
+        bisected: Which commit made it dearer, or None where no bisection has looked for it.
     """
 
     base: Side = field(default_factory=Side)
@@ -57,6 +59,7 @@ class Known:
     seconds: float | None = None
     accepted: str = ""
     journals: tuple[str, ...] = ()
+    bisected: Bisected | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from bench.gate.answer import ENERGY, TIME, Decision, Night, Pair, Quantity, Series, Word
 from bench.gate.canary import DEFAULT_MARGIN, group, margin, untrusted
+from bench.gate.wording import change
 from bench.history.index import Index
 from bench.history.nights import (
     SAME,
@@ -262,15 +263,12 @@ def _beyond(distance: float, spread: float, nights: int) -> float:
 
 
 def _said(word: Word, z: float, ratio: Interval, spread: float, edge: float) -> str:
-    change = (
-        f"{100 * (ratio.value - 1):+.1f} % [{100 * (ratio.low - 1):+.1f},"
-        f" {100 * (ratio.high - 1):+.1f}] against the median of {ratio.n} nights"
-    )
+    moved = f"unpaired: {change(ratio)} against the median of {ratio.n} nights, z = {z:+.1f}"
     if word is Word.OK:
         seen = 100 * math.expm1(max(LIMIT * spread, edge))
-        return f"unpaired: {change}, z = {z:+.1f}; only changes beyond {seen:.2g} % would be called"
+        return f"{moved}; only changes beyond {seen:.2g} % would be called"
     limit = 100 * math.expm1(edge)
-    return f"unpaired: {change}, z = {z:+.1f}, beyond {LIMIT:g} and beyond {limit:.2g} %"
+    return f"{moved}, beyond {LIMIT:g} and beyond {limit:.2g} %"
 
 
 def _canaries(now: Table, margins: Mapping[str, float]) -> Iterator[Decision]:

@@ -7,7 +7,7 @@ not measured.
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 from bench.exit_codes import EXIT_CANNOT_MEASURE, EXIT_REGRESSION, EXIT_UNTRUSTED
 from bench.gate.answer import Decision, Night, Word
 from bench.gate.known import Known, Side
+from bench.gate.repository import Commit
 from bench.gate.wording import pairs_text
 from bench.quantities import Kind
 from bench.report.text import plain
@@ -106,11 +107,13 @@ def _decision(decision: Decision, known: Mapping[str, Known]) -> dict[str, Any]:
         "pairs_needed": decision.pairs_needed,
         "base": _side(sides.base),
         "head": _side(sides.head),
-        "touching": [
-            dataclasses.asdict(commit)
-            for commit in (sides.suspects.touching if sides.suspects else ())
-        ],
+        "touching": _commits(sides.suspects.touching if sides.suspects else ()),
+        "guilty": _commits(sides.bisected.guilty if sides.bisected else ()),
     }
+
+
+def _commits(some: Iterable[Commit]) -> list[dict[str, str]]:
+    return [dataclasses.asdict(commit) for commit in some]
 
 
 def is_estimate(decision: Decision) -> bool:

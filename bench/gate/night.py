@@ -1,12 +1,12 @@
 """One night: fresh processes of two revisions in turn, until each case has its pairs.
 
-    collect both sides → every test 6 pairs → candidates 12 fresh pairs → evidence
+    collect both sides → every test 6 pairs → candidates 24 fresh pairs → evidence
 
 All that was measured is kept, and a night that was cut off goes on from its folder.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import records
@@ -22,24 +22,41 @@ from bench.gate.turns import Turns, unused
 from bench.machine import fingerprint
 from bench.record import JournalError
 
-__all__ = ["CannotMeasureError", "folder_of", "run_night"]
+__all__ = ["CannotMeasureError", "Order", "folder_of", "run_night"]
 
 NIGHTS = "gate"
 """Folder of the nights, in that of all results."""
+
+Fresh = tuple[tuple[str, ...], tuple[str, ...]]
+"""Tests that get fresh pairs, and canaries that do."""
 
 Baseline = Callable[[str], tuple[Checkout, str] | None]
 """For a case that is held against another baseline, that one and why; None for all others."""
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a night measures, and how.
+
+    Args:
+        select: Arguments of pytest: files, ``-k``, its options and ours.
+        rule: How many pairs, and which cases get fresh ones.
+        plan: How it is run.
+        asked: What is decided, with which margins.
+    """
+
+    select: tuple[str, ...] = ()
+    rule: Rule = DEFAULT
+    plan: Plan = field(default_factory=Plan)
+    asked: Asked = field(default_factory=Asked)
+
+
 def run_night(
     base: Checkout,
     head: Checkout,
+    order: Order,
     *,
     folder: Path,
-    select: Sequence[str] = (),
-    rule: Rule = DEFAULT,
-    plan: Plan | None = None,
-    asked: Asked | None = None,
     say: Callable[[str], None] = lambda _: None,
     start: Start = process.start,
     baseline: Baseline = lambda _: None,
@@ -50,12 +67,8 @@ def run_night(
     Args:
         base: The baseline.
         head: What is held against it.
-        folder: For the evidence, new; or that of a night that was cut off, which goes on by the
-            settings that it began with.
-        select: Arguments of pytest: files, ``-k``, its options and ours.
-        rule: How many pairs, and which cases get fresh ones.
-        plan: How it is run.
-        asked: What is decided, with which margins.
+        order: What is measured; a night that was cut off goes on by the one that it began with.
+        folder: For the evidence, new; or that of a night that was cut off.
         say: Is told what goes on.
         start: Runs pytest in a side.
         baseline: Says which cases are held against another baseline.
@@ -66,30 +79,55 @@ def run_night(
         JournalError: The folder is of a night of other revisions, or cannot be written.
     """
     sides = {BASE: base, HEAD: head, AGAIN: base}
+    state = _state(sides, order, folder, say, start)
+    turns, together = Turns(folder, state, sides, say, start), state.plan.together
+    turns.stage(1, state.rule.pairs, jobs(state.common, state.canaries, together))
+    nights = folder.parent if history is None else history / NIGHTS
+    fresh = state.fresh or _chosen(turns, baseline, nights)
+    turns.stage(2, state.rule.fresh, jobs(*fresh, together))
+    return _completed(turns)
+
+
+def _state(
+    sides: Mapping[str, Checkout],
+    order: Order,
+    folder: Path,
+    say: Callable[[str], None],
+    start: Start,
+) -> State:
+    """Of the night that goes on, or of a new one whose tests are collected."""
+    base, head = sides[BASE], sides[HEAD]
     if (folder / FILE).exists():
         state = _resumed(folder, base, head)
         say(f"going on with {folder}, which has {len(state.done)} finished processes")
-    else:
-        records.require_room(folder)
-        of = Side(base.revision, base.dirty), Side(head.revision, head.dirty)
-        state = State(records.now(), *of, rule, plan or Plan(), asked or Asked())
-        collect(state, sides, select, folder, start=start)
-        say(planned(state))
-        state.write(folder)
-    turns = Turns(folder, state, sides, say, start)
-    together = state.plan.together
-    turns.stage(1, state.rule.pairs, jobs(state.common, state.canaries, together))
-    if state.fresh is None:
-        found = evidence(folder)
-        _look_around(state, found, folder.parent if history is None else history / NIGHTS)
-        _hold_against_others(turns, found, baseline)
-        state.fresh = _fresh(found)
-        state.write(folder)
-    turns.stage(2, state.rule.fresh, jobs(*state.fresh, together))
-    found = evidence(folder)
+        return state
+    records.require_room(folder)
+    of = Side(base.revision, base.dirty), Side(head.revision, head.dirty)
+    state = State(records.now(), *of, order.rule, order.plan, order.asked)
+    collect(state, sides, order.select, folder, start=start)
+    say(planned(state))
+    state.write(folder)
+    return state
+
+
+def _chosen(
+    turns: Turns, baseline: Baseline, nights: Path
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """After the pairs that every case has: what gets fresh ones, and what another baseline."""
+    found = evidence(turns.folder)
+    _look_around(turns.state, found, nights)
+    _hold_against_others(turns, found, baseline)
+    turns.state.fresh = fresh = _fresh(found)
+    turns.state.write(turns.folder)
+    return fresh
+
+
+def _completed(turns: Turns) -> Evidence:
+    """All that was measured, after the canaries' spread is kept for the nights to come."""
+    found, state = evidence(turns.folder), turns.state
     state.spreads = spreads(night(found.series, state.rule, state.history).canaries)
     state.status = COMPLETE
-    state.write(folder)
+    state.write(turns.folder)
     return replace(found, state=state)
 
 
@@ -146,11 +184,13 @@ def _hold_against_others(turns: Turns, found: Evidence, baseline: Baseline) -> N
         run_night(
             accepted,
             turns.sides[HEAD],
+            Order(
+                (*state.options, *_arguments(found, whys)),
+                state.rule,
+                replace(state.plan, canaries=0),
+                state.asked,
+            ),
             folder=turns.folder / place,
-            select=(*state.options, *_arguments(found, whys)),
-            rule=state.rule,
-            plan=replace(state.plan, canaries=0),
-            asked=state.asked,
             say=turns.say,
             start=turns.start,
         )
@@ -164,7 +204,7 @@ def _arguments(found: Evidence, cases: Mapping[str, str]) -> list[str]:
     return [argument for test in tests if (argument := listed[test][1]) is not None]
 
 
-def _fresh(found: Evidence) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _fresh(found: Evidence) -> Fresh:
     """The tests of the candidates, and the canaries among them."""
     state = found.state
     chosen = [each for each in candidates(found.series, state.rule) if each.case not in state.moved]

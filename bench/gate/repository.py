@@ -6,15 +6,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_LIMIT_S = 120
-_OF_ANOTHER = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
-"""What a hook of git sets: it would turn our commands to another place."""
+_LIMIT_S = 600.0
+_OF_ANOTHER = frozenset(
+    (
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_DIR",
+        "GIT_GRAFT_FILE",
+        "GIT_IMPLICIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_NAMESPACE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_QUARANTINE_PATH",
+        "GIT_SHALLOW_FILE",
+        "GIT_WORK_TREE",
+    )
+)
+"""What a hook of git sets for its own repository (see ``git rev-parse --local-env-vars``)."""
 
 
-def environment(given: Mapping[str, str]) -> dict[str, str]:
-    """The environment of git: its words in English, no questions, and no other repository."""
-    kept = {name: value for name, value in given.items() if name not in _OF_ANOTHER}
-    return {**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat"}
+class GitError(ValueError):
+    """Git cannot do what is asked; the message says what to do."""
+
+
+def elsewhere(given: Mapping[str, str]) -> dict[str, str]:
+    """Environment variables without those that would turn git to another repository.
+
+    Settings stay: people give them to CI in variables too, such as ``safe.directory``.
+    """
+    return {name: value for name, value in given.items() if name not in _OF_ANOTHER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,48 +71,85 @@ class Repository:
     folder: Path
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """One command of git, whatever it answers."""
+        """One command of git, whatever it answers, in English and without questions.
+
+        Raises:
+            GitError: There is no git, or it does not come to an end.
+        """
         command = ("git", "-C", str(self.folder), "--literal-pathspecs", *arguments)
-        return subprocess.run(  # noqa: S603 - no shell, and revisions are resolved before
-            command,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=_LIMIT_S,
-            env=environment(os.environ),
-        )
+        told = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat"}
+        try:
+            return subprocess.run(  # noqa: S603 - no shell, and revisions are resolved before
+                command,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+                timeout=_LIMIT_S,
+                env={**elsewhere(os.environ), **told},
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise GitError(
+                f"git {arguments[0]} cannot be run: {error}; is it installed?"
+            ) from error
 
     def git(self, *arguments: str) -> str:
         """What a command of git prints.
 
         Raises:
-            ValueError: Git refuses.
+            GitError: Git refuses.
         """
         done = self.run(*arguments)
         if done.returncode:
-            said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-            raise ValueError(f"git {arguments[0]} in {self.folder}: {said}")
+            said = " ".join((done.stderr.strip() or done.stdout).split())
+            said = said or f"exit code {done.returncode}"
+            raise GitError(f"git {arguments[0]} in {self.folder}: {said}")
         return done.stdout
+
+    def line(self, *arguments: str) -> str:
+        """The one line that a command of git prints.
+
+        Raises:
+            GitError: Git refuses.
+        """
+        return self.git(*arguments).rstrip("\n")
+
+    def top(self) -> Path:
+        """Its highest folder.
+
+        Raises:
+            GitError: The folder is in no repository.
+        """
+        try:
+            return Path(self.line("rev-parse", "--show-toplevel"))
+        except GitError as error:
+            raise GitError(
+                f"found no git repository at {self.folder}, and revisions are compared by git; run"
+                f" it in your repository ({error})"
+            ) from error
 
     def resolve(self, revision: str) -> str:
         """The hash of the commit that a revision stands for.
 
         Raises:
-            ValueError: There is none.
+            GitError: There is none.
         """
         if revision and not revision.startswith("-"):
             done = self.run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
             if not done.returncode:
                 return done.stdout.strip()
-        raise ValueError(
-            f"found no commit {revision!r} in {self.folder}; give a hash, a tag or a branch that"
-            " git log shows (a shallow clone has few: git fetch --unshallow)"
+        shallow = self.run("rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+        fix = (
+            "this clone is shallow: git fetch --unshallow, or fetch-depth: 0 in a workflow"
+            if shallow
+            else "give a hash, a tag or a branch that git log shows; git fetch --all --tags brings"
+            " what the remotes have"
         )
+        raise GitError(f"found no commit {revision!r} in {self.folder}; {fix}")
 
     def prefix(self) -> str:
         """Where the folder stands in the repository: empty at its top, else ``a/b/``."""
-        return self.git("rev-parse", "--show-prefix").strip()
+        return self.line("rev-parse", "--show-prefix")
 
     def is_ancestor(self, one: str, other: str) -> bool:
         """Whether *other* has all of *one*; a commit is an ancestor of itself.
@@ -109,7 +167,7 @@ class Repository:
         """A file at a revision, read as UTF-8.
 
         Raises:
-            ValueError: It is not there.
+            GitError: It is not there.
         """
         return self.git("cat-file", "blob", f"{revision}:{path}")
 
@@ -127,14 +185,13 @@ class Repository:
         """
         if not paths:
             return ()
-        top = Repository(Path(self.git("rev-parse", "--show-toplevel").rstrip("\n")))
-        return _commits(top.git(*_LOG, f"{base}..{head}", "--", *paths))
+        return _commits(Repository(self.top()).git(*_LOG, f"{base}..{head}", "--", *paths))
 
     def commit(self, revision: str) -> Commit:
         """One commit.
 
         Raises:
-            ValueError: There is none.
+            GitError: There is none.
         """
         return _commits(self.git(*_LOG, "-1", self.resolve(revision)))[0]
 

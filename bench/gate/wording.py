@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable
 
 from bench.gate.answer import Decision, Night, Quantity, Word
+from bench.gate.repository import Commit
 from bench.report.text import Prefix, escape, fixed, plain, plus_minus, signed, significant
 from bench.statistics import Interval
 from bench.statistics import quantile as quantile_of
@@ -130,3 +131,9 @@ def quoted(text: object) -> str:
     """
     inner = escape(text).replace("@", "&#64;").replace("_", "&#95;")
     return f"<code>{inner.replace('www.', 'www&#46;')}</code>"
+
+
+def commit_text(commit: Commit) -> str:
+    """A commit as somebody typed it, harmless: its hash, subject, author and day."""
+    said = f"{quoted(commit.short)} {quoted(commit.subject)}"
+    return f"{said}, {quoted(commit.author)}, {harmless(commit.date[:10])}"

@@ -56,20 +56,19 @@ def add(verbs: "Verbs") -> None:
 def _bisect(options: argparse.Namespace) -> int:
     from bench.gate.again import test_of
     from bench.gate.case_pairs import CasePairs
+    from bench.gate.culprit import new_folder
     from bench.gate.halving import SkippedError
     from bench.gate.repository import Repository
-    from bench.records import now
 
     if options.pairs < 3:  # noqa: PLR2004 - fewer show no spread
         raise ValueError(f"--pairs {options.pairs}: wanted 3 or more, for a spread")
     repository = Repository(Path.cwd())
     test = options.test or test_of(options.case, options.results)
-    stamp = now().replace("-", "").replace(":", "")
     measure = CasePairs(
         options.case,
         test,
         Path.cwd(),
-        options.results / "bisect" / stamp,
+        new_folder(options.results),
         options.build,
         tuple(shlex.split(options.pytest)),
         _say,
@@ -96,6 +95,7 @@ def _say(text: str) -> None:
 
 
 def _searched(options: argparse.Namespace, repository: "Repository", measure: "CasePairs") -> int:
+    from bench.gate.bisected import Bisected
     from bench.gate.bisection import GitBisection
     from bench.gate.guilt import not_dearer, step_line
     from bench.gate.halving import NotDearer, confirm, search, steps_left
@@ -125,6 +125,7 @@ def _searched(options: argparse.Namespace, repository: "Repository", measure: "C
             pairs=options.pairs,
             told=lambda step: print(step_line(step), flush=True),
         )
+    Bisected.of(found, options.case, good, bad).write(measure.folder)
     _tell(options, found)
     return 0
 

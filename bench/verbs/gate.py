@@ -1,7 +1,6 @@
 """``joulebench gate --against REV``: did this revision become dearer than that one?"""
 
 import argparse
-import json
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bench.exit_codes import EXIT_CANNOT_MEASURE, EXIT_INTERRUPTED
-from bench.garbage import uncollected
 
 if TYPE_CHECKING:
     from bench.gate.answer import Night
@@ -95,6 +93,13 @@ def _add_running(gate: argparse.ArgumentParser) -> None:
     gate.add_argument(
         "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
     )
+    gate.add_argument(
+        "--bisect",
+        default=0,
+        type=int,
+        metavar="N",
+        help="name the guilty commit of the N dearest cases, with git bisect; default: 0",
+    )
     gate.add_argument("--resume", action="store_true", help="go on with the newest unfinished one")
 
 
@@ -128,16 +133,18 @@ def _give_the_rest_to_pytest(gate: argparse.ArgumentParser) -> None:
 
 
 def _gate(options: argparse.Namespace) -> int:
-    if options.history and not (options.against or options.folder):
-        return _look_back(options)
     from bench.gate.canary import exit_code, night
     from bench.gate.environment import BuildError
     from bench.gate.night import CannotMeasureError
-    from bench.gate.terminal import lines
+    from bench.verbs._gate_answers import look_back, tell
 
+    if options.history and not (options.against or options.folder):
+        return look_back(options, _say)
     before = signal.signal(signal.SIGTERM, _ended)
     try:
         found = _evidence(options)
+        said = night(found.series, found.state.rule, found.state.history)
+        _look_for_the_guilty(options, said, found)
     except KeyboardInterrupt:
         _say("interrupted; what was measured is kept: go on with --resume")
         return EXIT_INTERRUPTED
@@ -146,44 +153,16 @@ def _gate(options: argparse.Namespace) -> int:
         return EXIT_CANNOT_MEASURE
     finally:
         signal.signal(signal.SIGTERM, before)
-    said = night(found.series, found.state.rule, found.state.history)
-    _write(options, said, found)
-    print("\n".join(lines(said, found)))
+    tell(options, said, found)
     return exit_code(said)
 
 
-@uncollected()
-def _look_back(options: argparse.Namespace) -> int:
-    """The newest night of a folder by those before it: where no baseline can be run again."""
-    from bench.gate.accepted import read
-    from bench.gate.alert import page
-    from bench.gate.canary import DEFAULT_MARGIN, exit_code
-    from bench.gate.from_history import from_history
-    from bench.gate.limits import ALL, margins
-    from bench.gate.machine_answer import answer, junit
+def _look_for_the_guilty(options: argparse.Namespace, night: "Night", found: "Evidence") -> None:
+    from bench.gate.culprit import Inquiry
+    from bench.verbs._gate_answers import results_of
 
-    given = margins(options.margin)
-    if some := [pattern for pattern, _ in given if pattern != ALL]:
-        raise ValueError(f"--margin {some[0]}=…: with --history alone there is one for all cases")
-    night, said = from_history(
-        options.history,
-        accepted={each.case: each.commit for each in read(options.history)},
-        asked=given[-1][1] if given else DEFAULT_MARGIN,
-        allow_estimates=options.allow_estimates,
-        say=_say,
-    )
-    _put(options.json, lambda: json.dumps(answer(night), indent=1) + "\n")
-    _put(options.junit, lambda: junit(night))
-    _put(options.markdown, lambda: page(night, {}))
-    print("\n".join(said))
-    return exit_code(night)
-
-
-def _put(path: Path | None, text: Callable[[], str]) -> None:
-    """Makes and writes a file, if one is asked for."""
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text(), encoding="utf-8")
+    where = Path.cwd(), results_of(options, found)
+    Inquiry(*where, options.bisect, options.build, _say).of(night, found)
 
 
 def _ended(_signal: int, _frame: object) -> NoReturn:
@@ -203,7 +182,7 @@ def _evidence(options: argparse.Namespace) -> "Evidence":
     from bench.gate.checkout import checkout, working_tree
     from bench.gate.decide import Rule
     from bench.gate.evidence import evidence
-    from bench.gate.night import folder_of, run_night
+    from bench.gate.night import Order, folder_of, run_night
     from bench.gate.plan import Plan
 
     if options.folder is not None:
@@ -220,7 +199,7 @@ def _evidence(options: argparse.Namespace) -> "Evidence":
         timeout_s=options.timeout,
         require_measured=options.require == "measured",
     )
-    asked = _asked(options)
+    order = Order(tuple(options.arguments), rule, plan, _asked(options))
     here = Path.cwd()
     base = checkout(here, options.against, build=options.build, say=_say)
     if options.head:
@@ -232,11 +211,8 @@ def _evidence(options: argparse.Namespace) -> "Evidence":
     return run_night(
         base,
         head,
+        order,
         folder=folder_of(options.results, head, resume=options.resume),
-        select=options.arguments,
-        rule=rule,
-        plan=plan,
-        asked=asked,
         say=_say,
         baseline=_baseline(options, base, head),
         history=options.history,
@@ -280,20 +256,3 @@ def _baseline(options: argparse.Namespace, base: "Checkout", head: "Checkout") -
         return made[found.commit], why
 
     return baseline
-
-
-def _write(options: argparse.Namespace, night: "Night", found: "Evidence") -> None:
-    """Writes the answers that are asked for, and one beside the evidence for the nights to come."""
-    from bench.gate.about import known_of
-    from bench.gate.alert import blocks, page
-    from bench.gate.earlier import with_noise
-    from bench.gate.machine_answer import ANSWER, answer, junit
-    from bench.gate.repository import Repository
-
-    known = known_of(found, Repository(Path.cwd()), blocks(night, {}))
-    known = with_noise(known, found.folder.resolve(), found.state.machine)
-    told = json.dumps(answer(night, known), indent=1) + "\n"
-    _put(None if options.folder else found.folder / ANSWER, lambda: told)
-    _put(options.json, lambda: told)
-    _put(options.junit, lambda: junit(night, known))
-    _put(options.markdown, lambda: page(night, known))

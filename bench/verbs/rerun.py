@@ -103,14 +103,14 @@ def _tell(case: str, before: "Journal", after: "Journal") -> int:
 
 def _gate(options: argparse.Namespace) -> int:
     """The gate of one case between two revisions, with the pairs of both stages."""
-    from bench.gate.about import known_of
+    from bench.gate.about import known_of, with_guilty
     from bench.gate.again import test_of
     from bench.gate.alert import blocks, page
     from bench.gate.canary import exit_code, night
     from bench.gate.checkout import checkout
     from bench.gate.collect import CannotMeasureError
     from bench.gate.environment import BuildError
-    from bench.gate.night import folder_of, run_night
+    from bench.gate.night import Order, folder_of, run_night
     from bench.gate.repository import Repository
 
     test = options.test or test_of(options.case, options.results)
@@ -120,15 +120,15 @@ def _gate(options: argparse.Namespace) -> int:
             for each in (options.good, options.bad)
         )
         folder = folder_of(options.results, head)
-        found = run_night(
-            base, head, folder=folder, select=(test, *shlex.split(options.pytest)), say=_say
-        )
+        order = Order((test, *shlex.split(options.pytest)))
+        found = run_night(base, head, order, folder=folder, say=_say)
     except (BuildError, CannotMeasureError) as error:
         _say(str(error))
         return EXIT_CANNOT_MEASURE
     own = [each for each in found.series if each.canary or each.case == options.case]
     decided = night(own, found.state.rule, found.state.history)
-    print(page(decided, known_of(found, Repository(Path.cwd()), blocks(decided, {}))))
+    known = known_of(found, Repository(Path.cwd()), blocks(decided, {}))
+    print(page(decided, with_guilty(known, decided, options.results)))
     return exit_code(decided)
 
 

@@ -1,21 +1,12 @@
-"""The one sentence that goes with each word of the gate."""
+"""Why a series earns its word: the one sentence that goes with each word of the gate."""
 
 import math
 
 from bench.gate.answer import ENERGY, Series
 from bench.gate.trimmed import as_ratio
+from bench.gate.wording import change
+from bench.report.text import signed
 from bench.statistics import Interval
-
-_LARGE = 1e5  # per cent; digits of more than that say nothing
-
-
-def change(ratio: Interval) -> str:
-    """A ratio as a change with its interval.
-
-    >>> change(Interval(1.121, 1.096, 1.147, 18))
-    '+12.1 % [+9.6, +14.7]'
-    """
-    return f"{_percent(ratio.value)} % [{_percent(ratio.low)}, {_percent(ratio.high)}]"
 
 
 def regressed(series: Series, ratio: Interval, up: float) -> str:
@@ -32,7 +23,7 @@ def improved(series: Series, ratio: Interval, down: float) -> str:
 
 def ok(narrow: Interval, down: float, up: float) -> str:
     """Why a series is as it was."""
-    low, high = _percent(narrow.low), _percent(narrow.high)
+    low, high = (signed(100 * (end - 1), 1) for end in (narrow.low, narrow.high))
     return f"the 90 % interval, {low} to {high} %, lies within {_margin(down, up)}"
 
 
@@ -45,13 +36,8 @@ def inconclusive(ratio: Interval, down: float, up: float, needed: int | None) ->
     return f"{change(ratio)} may lie inside or beyond {_margin(down, up)}; {more}"
 
 
-def _percent(ratio: float) -> str:
-    more = 100 * (ratio - 1)
-    return f"{more:+.1f}" if more < _LARGE else f"{more:+.1e}"
-
-
 def _beyond(edge: float) -> str:
-    return f"{100 * (as_ratio(edge) - 1):+.2g} %"
+    return f"{100 * (as_ratio(edge) - 1):+.2g} %".replace("-", "−")
 
 
 def _margin(down: float, up: float) -> str:
