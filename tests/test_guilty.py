@@ -20,7 +20,9 @@ from bench.gate.alert import page
 from bench.gate.answer import ENERGY, Night, Word
 from bench.gate.bisected import FILE, Bisected, bisected
 from bench.gate.canary import night
+from bench.gate.collect import CannotMeasureError
 from bench.gate.culprit import Inquiry, new_folder
+from bench.gate.environment import BuildError
 from bench.gate.evidence import Evidence, evidence
 from bench.gate.issues import steps
 from bench.gate.known import Known
@@ -182,6 +184,32 @@ def test_without_being_asked_a_gate_looks_for_nobody(
 
     assert "dearer since" not in capsys.readouterr().out
     assert not (home.folder / "results" / "bisect").exists()
+
+
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [
+        (KeyboardInterrupt(), "the bisection was interrupted; the night's answer follows"),
+        (BuildError("no compiler"), "no bisection: no compiler"),
+        (CannotMeasureError("no test"), "no bisection: no test"),
+        (OSError("the disk is full"), "no bisection: the disk is full"),
+    ],
+)
+def test_whatever_ends_a_bisection_the_night_has_its_answer(
+    end: BaseException,
+    why: str,
+    home: History,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ends(*_: object) -> None:
+        raise end
+
+    monkeypatch.setattr(Inquiry, "of", ends)
+
+    assert gate(home, "--bisect", "1", "--json", "night.json") == 8
+    assert why in capsys.readouterr().err
+    assert json.loads(Path("night.json").read_text(encoding="utf-8"))["outcome"] == "regression"
 
 
 def inquiry(home: History, said: list[str]) -> Inquiry:

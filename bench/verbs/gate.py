@@ -144,13 +144,14 @@ def _gate(options: argparse.Namespace) -> int:
     try:
         found = _evidence(options)
         said = night(found.series, found.state.rule, found.state.history)
-        _look_for_the_guilty(options, said, found)
     except KeyboardInterrupt:
         _say("interrupted; what was measured is kept: go on with --resume")
         return EXIT_INTERRUPTED
     except (BuildError, CannotMeasureError) as error:
         _say(str(error))
         return EXIT_CANNOT_MEASURE
+    else:
+        _look_for_the_guilty(options, said, found)
     finally:
         signal.signal(signal.SIGTERM, before)
     tell(options, said, found)
@@ -158,11 +159,19 @@ def _gate(options: argparse.Namespace) -> int:
 
 
 def _look_for_the_guilty(options: argparse.Namespace, night: "Night", found: "Evidence") -> None:
+    """Bisects, if that is asked for; whatever ends it, the night has its answer."""
     from bench.gate.culprit import Inquiry
+    from bench.gate.environment import BuildError
+    from bench.gate.night import CannotMeasureError
     from bench.verbs._gate_answers import results_of
 
     where = Path.cwd(), results_of(options, found)
-    Inquiry(*where, options.bisect, options.build, _say).of(night, found)
+    try:
+        Inquiry(*where, options.bisect, options.build, _say).of(night, found)
+    except KeyboardInterrupt:
+        _say("the bisection was interrupted; the night's answer follows")
+    except (BuildError, CannotMeasureError, OSError) as error:
+        _say(f"no bisection: {error}")
 
 
 def _ended(_signal: int, _frame: object) -> NoReturn:

@@ -103,6 +103,7 @@ def read(path: Path) -> Told:
             told.cases[case] = line
             blocks = waiting.pop(case, [])
             told.windows[case] = [each for each in blocks if each["record"] == "window"]
+            told.discards = [each for each in told.discards if each["case"] != case]
             told.discards += [each for each in blocks if each["record"] == "discard"]
     return told
 
