@@ -4,7 +4,8 @@ import math
 import re
 from collections.abc import Mapping
 
-from page_pieces import Place, RowCheck, found_case, plain
+from page_cases import one_case
+from page_pieces import Place, RowCheck
 from recompute import Number
 from recompute_case import Case
 from recompute_parts import is_measured
@@ -26,12 +27,7 @@ NEVER = ("no gain", "costs", "breaks quality")
 
 def payback(place: Place, cells: Mapping[str, str]) -> bool:
     table = place.table
-    case = found_case(
-        table,
-        plain(cells["variant"]),
-        batch=cells["batch"],
-        workload=plain(cells["workload"]),
-    )
+    case = one_case(place, cells)
     what = re.search(r"saved (energy|time) per", " ".join(cells))
     assert what is not None
     energy = what[1] == "energy"

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from page_pieces import LineCheck, Place, RowCheck, found_case, plain
+from page_cases import one_case
+from page_pieces import LineCheck, Place, RowCheck, plain
 from recompute import Number
 from recompute_case import Case
 from recompute_parts import in_order, is_measured
@@ -78,12 +79,7 @@ def _level(shown: str, found: Number, unit: str) -> bool:
 def against(place: Place, cells: Mapping[str, str]) -> bool:
     """A case as a multiple of its floor."""
     table = place.table
-    case = found_case(
-        table,
-        plain(cells["variant"]),
-        batch=cells["batch"],
-        workload=plain(cells["workload"]),
-    )
+    case = one_case(place, cells)
     time, moved = typical(case), case.record.get("bytes_moved")
     copy = next((each for each in beside(table, case) if each.name == "copy-dram"), None)
     share = over(scaled(copy.time, moved), time) if copy and time and moved is not None else None
