@@ -282,8 +282,8 @@ def test_a_process_has_the_tests_of_one_file_and_no_more_than_it_may() -> None:
     assert all(len({test.partition("::")[0] for test in job.tests}) == 1 for job in made)
 
 
-@pytest.mark.parametrize(("tests", "canaries"), [(1, 1), (2, 2), (30, 2), (300, 15)])
-def test_five_percent_of_the_tests_and_at_least_two_are_canaries(tests: int, canaries: int) -> None:
+@pytest.mark.parametrize(("tests", "canaries"), [(1, 1), (2, 2), (30, 5), (300, 15)])
+def test_five_percent_and_at_least_five_tests_are_canaries(tests: int, canaries: int) -> None:
     names = [f"t{n}" for n in range(tests)]
 
     assert len(canaries_of(names, Plan())) == canaries

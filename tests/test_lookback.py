@@ -377,3 +377,19 @@ def test_the_verb_shuts_the_gate_and_writes_an_alert_from_history_alone(tmp_path
     assert main(["gate", "--history", str(tmp_path), "--markdown", str(alert)]) == 8
 
     assert "unpaired" in alert.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "option", ["--floor=1J", "--metric=time", "--bisect=1", "-k=one", "--margin=tiny*=5%"]
+)
+def test_what_a_look_back_cannot_do_is_refused_and_not_ignored(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(10):
+        save(night(number, scale=1.3 if number == 9 else 1 + number / 1e4), tmp_path)
+
+    assert main(["gate", "--history", str(tmp_path), option]) == 2
+
+    said = capsys.readouterr().err
+    assert option.partition("=")[0] in said
+    assert "with --history alone" in said

@@ -222,6 +222,7 @@ def gate(repository: Path, base: str) -> subprocess.CompletedProcess[str]:
         BASE=base,
         RUNNER_TEMP=str(repository),
         GITHUB_OUTPUT=str(output),
+        GITHUB_REPOSITORY="me/mine",
     )
 
 
@@ -235,6 +236,22 @@ def test_a_regression_fails_the_night_and_its_answer_is_kept(repository: Path) -
         .read_text()
         .startswith(f"gate suites --against {head(repository, 'HEAD~1')} --require measured")
     )
+
+
+def test_what_earlier_nights_of_the_machine_said_is_there_and_tonight_s_is_kept(
+    repository: Path,
+) -> None:
+    nights = repository / ".joulebench/nights/me/mine"
+    for folder in (nights / "before", repository / "results/gate/tonight"):
+        folder.mkdir(parents=True)
+        (folder / "answer.json").write_text("{}")
+        (folder / "pair.jsonl").write_text("{}")
+
+    gate(repository, head(repository, "HEAD~1"))
+
+    assert (repository / "results/gate/before/answer.json").is_file()
+    assert (nights / "tonight/answer.json").is_file()
+    assert not (nights / "tonight/pair.jsonl").exists()
 
 
 @pytest.mark.parametrize("base", ["same", "", "0123456789012345678901234567890123456789"])
@@ -255,12 +272,14 @@ def test_the_journals_of_this_night_are_collected_and_older_ones_are_not(tmp_pat
     started = tmp_path / "started"
     started.touch()
     os.utime(started, (2, 2))
-    (tmp_path / "results/gate/new.jsonl").touch()
+    kept = {"results/gate/new.jsonl", "results/gate/night.json", "results/tonight.jsonl"}
+    for name in kept:
+        (tmp_path / name).touch()
 
     done = run_script(
         "gate: Collect the journals of this night", tmp_path, RUNNER_TEMP=str(tmp_path)
     )
 
     assert done.returncode == 0
-    found = [str(path.relative_to(tmp_path)) for path in (tmp_path / "night").rglob("*.jsonl")]
-    assert found == ["night/results/gate/new.jsonl"]
+    found = [path for path in (tmp_path / "night").rglob("*") if path.is_file()]
+    assert {str(path.relative_to(tmp_path / "night")) for path in found} == kept

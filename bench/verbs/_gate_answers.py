@@ -51,6 +51,7 @@ def look_back(options: argparse.Namespace, say: Callable[[str], None]) -> int:
     from bench.gate.limits import ALL, margins
     from bench.gate.machine_answer import answer, junit
 
+    _require_paired(options)
     given = margins(options.margin)
     if some := [pattern for pattern, _ in given if pattern != ALL]:
         raise ValueError(f"--margin {some[0]}=…: with --history alone there is one for all cases")
@@ -66,6 +67,25 @@ def look_back(options: argparse.Namespace, say: Callable[[str], None]) -> int:
     _put(options.markdown, lambda: page(night, {}))
     print("\n".join(said))
     return exit_code(night)
+
+
+def _require_paired(options: argparse.Namespace) -> None:
+    """Refuses what only a night of pairs can do.
+
+    Raises:
+        ValueError: One of it was asked for.
+    """
+    given = {
+        "--floor": options.floor,
+        "--metric": options.metric != "energy,time",
+        "--bisect": options.bisect,
+        " ".join(options.arguments): options.arguments,
+    }
+    if named := [name for name, value in given.items() if value]:
+        raise ValueError(
+            f"{named[0]}: with --history alone nothing is run and every case is judged by all that"
+            " was measured; leave it out, or give --against REV"
+        )
 
 
 def _put(path: Path | None, text: Callable[[], str]) -> None:

@@ -80,7 +80,10 @@ def _add_running(gate: argparse.ArgumentParser) -> None:
         "--together", default=8, help="most tests of a process; default: 8", type=int, metavar="N"
     )
     gate.add_argument(
-        "--canaries", help="tests run against themselves; default: 5 %%", type=int, metavar="N"
+        "--canaries",
+        help="tests run against themselves; default: 5 %%, at least 5",
+        type=int,
+        metavar="N",
     )
     gate.add_argument("--seed", default=0, help="of every order; default: 0", type=int, metavar="N")
     gate.add_argument("--timeout", type=float, metavar="S", help="longest time of a process")
