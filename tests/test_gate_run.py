@@ -24,6 +24,7 @@ from gate_repositories import (
 )
 
 from bench.cli import main
+from bench.gate import accepted
 from bench.gate.accepted import Acceptance, append
 from bench.gate.answer import Decision, Night, Pair, Series, Word
 from bench.gate.checkout import Checkout
@@ -86,7 +87,7 @@ def killed_after(number: int, project: Path, arguments: Sequence[str]) -> dict[P
     return {path: path.read_bytes() for path in night.glob("*.jsonl")}
 
 
-def test_a_head_that_only_draws_more_power_shuts_the_gate_that_was_killed_and_went_on(
+def test_a_head_that_only_draws_more_power_shuts_the_gate_killed_and_gone_on_until_accepted(
     simulated: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good = git(simulated, "rev-parse", "HEAD")
@@ -133,6 +134,24 @@ def test_a_head_that_only_draws_more_power_shuts_the_gate_that_was_killed_and_we
     block = (simulated / "out" / "a.md").read_text().partition("### ✖ regressed")[2]
     assert f"- **dearer since** <code>{guilty[:9]}</code> <code>wider vectors</code>, " in block
     assert "by bisection: energy +" in block
+
+    assert main(["accept", case, "--reason", "it answers sooner"]) == 0
+    (line,) = accepted.read(simulated / "results")
+    assert (line.case, line.commit, line.run) == (case, head, night.name)
+    assert line.ratio == pytest.approx(answer["decisions"][0]["ratio"]["value"])
+    capsys.readouterr()
+
+    code = main(arguments)
+
+    shown = capsys.readouterr().out
+    assert code == 0, shown
+    told = f"held against {head[:9]}, accepted {line.when[:10]}: it answers sooner"
+    assert f"accepted  {case}: {told}" in shown
+    page = (simulated / "out" / "a.md").read_text()
+    assert f"- <code>{case.replace('_', '&#95;')}</code>: {told}" in page
+    assert "regressed" not in shown + page
+    again = json.loads((simulated / "out" / "a.json").read_text())["decisions"]
+    assert [each["base"]["commit"] for each in again] == [head, head]
 
 
 def test_where_nothing_can_be_measured_and_it_is_required_the_gate_says_so(
