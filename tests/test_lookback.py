@@ -376,7 +376,10 @@ def test_the_verb_shuts_the_gate_and_writes_an_alert_from_history_alone(tmp_path
 
     assert main(["gate", "--history", str(tmp_path), "--markdown", str(alert)]) == 8
 
-    assert "unpaired" in alert.read_text(encoding="utf-8")
+    text = alert.read_text(encoding="utf-8")
+    assert "- unpaired: this night is held against the median of those before it" in text
+    for untrue in ("pairs of fresh processes", "its commit", "has no journal", "not judged"):
+        assert untrue not in text
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def block(night: Night, decisions: Sequence[Decision], known: Known) -> str:
     around = surroundings(known.base.run, known.head.run)
     paragraphs = [
         _title(night, decisions),
-        "\n".join(_table(energy, time, parts, known)),
+        "\n".join(_table(energy, time, parts, None if night.unpaired else known)),
         "\n".join(
             line if line.startswith("  - ") else f"- {line}"
             for line in _facts(night, decisions, parts, known, around)
@@ -143,10 +143,13 @@ def _title(night: Night, decisions: Sequence[Decision]) -> str:
 
 
 def _table(
-    energy: Decision | None, time: Decision | None, parts: Split | None, known: Known
+    energy: Decision | None, time: Decision | None, parts: Split | None, sides: Known | None
 ) -> Iterator[str]:
-    base, head = known.base, known.head
-    yield f"| | base {_head(base)} | head {_head(head)} | change |"
+    """Both sides; without them, the nights before and this one, of which the index has no more."""
+    names = ("nights before, median", "this night")
+    if sides:
+        names = f"base {_head(sides.base)}", f"head {_head(sides.head)}"
+    yield f"| | {names[0]} | {names[1]} | change |"
     yield "|:--|--:|--:|--:|"
     if energy and energy.ratio:
         boundary = harmless(f"{energy.series.kind}, {energy.series.boundary}")
@@ -159,7 +162,8 @@ def _table(
         scale = prefix([parts.watts[0].value])
         cells = [level_text(each, scale, "W") for each in parts.watts]
         yield f"| × power | {cells[0]} | {cells[1]} | {change(parts.power)}{mostly} |"
-    yield _quality_row(base, head)
+    if sides:
+        yield _quality_row(sides.base, sides.head)
 
 
 def _head(side: Side) -> str:
@@ -206,7 +210,8 @@ def _facts(
 ) -> Iterator[str]:
     for each in decisions:
         if each.word in ALERTS:
-            yield f"{_name(each)}: {_evidence(each)}"
+            said = harmless(each.reason) if night.unpaired else _evidence(each)
+            yield f"{_name(each)}: {said}"
             yield from _doubt(each)
     energy = next((each for each in decisions if each.series.quantity == ENERGY), None)
     if energy is None or energy.ratio is None:
@@ -217,8 +222,14 @@ def _facts(
     yield _noise(night, decisions, known)
     if known.accepted:
         yield harmless(known.accepted)
-    yield from commits(known)
-    yield from surrounded(around)
+    if night.unpaired:
+        yield (
+            "unpaired: this night is held against the median of those before it, which may be of"
+            " several commits; `joulebench compare` of two journals names what changed"
+        )
+    else:
+        yield from commits(known)
+        yield from surrounded(around)
     yield f"this night: {counts(night)}"
     yield from bisection_time(known)
     if known.journals:
