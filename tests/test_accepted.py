@@ -193,6 +193,15 @@ def test_accept_writes_case_commit_and_reason(
     assert json.loads(line)["schema"] == 1
 
 
+def test_accept_takes_a_case_of_no_journal_if_its_test_is_named(home: History) -> None:
+    results = home.folder / "fresh"
+    words = ["accept", "of/another/clone", "--reason", "r", "--results", "fresh"]
+
+    assert main(words) == 2
+    assert main([*words, "--test", "test_net.py::test_net"]) == 0
+    assert [each.case for each in accepted.read(results)] == ["of/another/clone"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

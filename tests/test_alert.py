@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shlex
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journals import MACHINE, a_case, a_run, quality
 
+from bench.cli import _parser
 from bench.gate.alert import block, blocks, page, summary
 from bench.gate.answer import ENERGY, TIME, Night, Pair, Word
 from bench.gate.known import Known, Side, surroundings
@@ -273,12 +275,32 @@ def test_the_commands_can_be_pasted() -> None:
     code = text.rpartition("```sh\n")[2].partition("```")[0].splitlines()
     good, bad = alert_nights.GOOD[:12], alert_nights.BAD[:12]
 
-    assert code[0] == f"joulebench rerun {alert_nights.CASE} --good {good} --bad {bad}"
-    assert code[1] == f"joulebench bisect {alert_nights.CASE} --good {good} --bad {bad}"
-    assert (
-        code[2] == f"joulebench accept {alert_nights.CASE} --at {bad} --reason 'why it may be so'"
-    )
+    test = "--test tests/test_digits.py::test_model"
+    case = alert_nights.CASE
+    assert code[0] == f"joulebench rerun {case} --good {good} --bad {bad} {test}"
+    assert code[1] == f"joulebench bisect {case} --good {good} --bad {bad} {test}"
+    assert code[2] == f"joulebench accept {case} --at {bad} {test} --reason 'why it may be so'"
     assert "- a bisection takes about 8 min\n" in text
+
+
+def test_the_commands_tell_test_margin_and_options_of_the_night_as_the_verbs_take_them() -> None:
+    options = ("--joules-device", "cuda:0", "-o", "x=it's")
+    known = alert_nights.sides(test="a b.py::test[$x]", options=options, margin=0.07)
+    code = the_block(known=known).rpartition("```sh\n")[2].partition("```")[0].splitlines()
+
+    for line in code[:2]:
+        told = _parser().parse_args(shlex.split(line)[1:])
+        assert (told.case, told.test, told.margin) == (alert_nights.CASE, known.test, "7%")
+        assert tuple(shlex.split(told.pytest)) == options
+    told = _parser().parse_args(shlex.split(code[2])[1:])
+    assert (told.test, told.reason) == (known.test, "why it may be so")
+
+
+def test_where_a_side_has_no_commit_the_journal_is_repeated_with_its_own_settings() -> None:
+    known = alert_nights.sides(options=("-x",))
+    unknown = replace(known, base=replace(known.base, commit=""))
+
+    assert f"\njoulebench rerun {alert_nights.CASE}\n" in the_block(known=unknown)
 
 
 def test_an_accepted_change_says_why_the_baseline_is_another() -> None:

@@ -504,3 +504,25 @@ def test_rerun_of_two_revisions_gates_one_case(
     assert main([*words, quick.hashes[4]]) == 10
     assert main(["rerun", CASE, "--good", quick.hashes[0]]) == 2
     assert again.test_of(CASE, Path("results")) == TEST
+
+
+def test_rerun_of_two_revisions_takes_test_and_margin_where_there_is_no_journal(
+    quick: History, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["rerun", CASE, "--good", quick.hashes[0], "--bad", quick.hashes[8], "--test", TEST]
+
+    assert main([*words, "--margin", "30%"]) == 0
+    assert "2 ok" in capsys.readouterr().out
+    assert main([*words, "--margin", "3"]) == 2
+
+
+def test_the_alert_s_commands_name_test_margin_and_options_of_the_night(quick: History) -> None:
+    more = ("--margin", "2%", "-k", "test", "--joules-seed", "7", "--markdown", "page.md")
+    assert gate(quick, quick.hashes[0], *more) == 8
+    page = (quick.folder / "page.md").read_text()
+
+    between = f"--good {quick.hashes[0][:12]} --bad {quick.hashes[8][:12]}"
+    settings = f"--test {TEST} --margin 2% '--pytest=--joules-seed 7'"
+    assert f"joulebench rerun {CASE} {between} {settings}\n" in page
+    assert f"joulebench bisect {CASE} {between} {settings}\n" in page
+    assert f"joulebench accept {CASE} --at {quick.hashes[8][:12]} --test {TEST} --reason" in page

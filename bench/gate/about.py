@@ -1,7 +1,7 @@
 """What a night knows of its cases besides numbers, for alerts: revisions, runs, commits, time."""
 
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,7 +48,26 @@ def _known(case: str, found: Evidence, repository: Repository | None, *, asks: b
         seconds=statistics.median(state.done.values()) if state.done else None,
         accepted=why,
         journals=(f"{found.folder.name}/{group}",),
+        test=found.argument_of(case),
+        options=unselecting(state.options),
+        margin=state.asked.asked_margin(case),
     )
+
+
+def unselecting(options: Sequence[str]) -> tuple[str, ...]:
+    """Arguments of pytest without ``-k`` and ``-m``, which select tests.
+
+    >>> unselecting(["-k", "student", "--joules-device", "cuda:0", "-mslow"])
+    ('--joules-device', 'cuda:0')
+    """
+    kept: list[str] = []
+    rest = iter(options)
+    for each in rest:
+        if each in {"-k", "-m"}:
+            next(rest, "")
+        elif not each.startswith(("-k", "-m")):
+            kept.append(each)
+    return tuple(kept)
 
 
 def _side(

@@ -3,6 +3,7 @@
 Everything that comes from a journal, from git or from a user is escaped.
 """
 
+import shlex
 from collections.abc import Iterator
 
 from bench.gate.bisected import Bisected
@@ -76,11 +77,28 @@ def commands(case: str, known: Known) -> list[str]:
     """What to type next: measure again, find the commit or look at it, accept it."""
     base, head = known.base.commit[:_HASH], known.head.commit[:_HASH]
     between = ("--good", base, "--bad", head) if base and head else ()
-    lines = [command("joulebench", "rerun", case, *between)]
+    test = _test(known)
+    more = (*between, *test, *_settings(known)) if between else ()
+    lines = [command("joulebench", "rerun", case, *more)]
     if known.bisected:
         lines += [command("git", "show", each.hash[:_HASH]) for each in known.bisected.guilty]
     elif between:
-        lines.append(command("joulebench", "bisect", case, *between))
+        lines.append(command("joulebench", "bisect", case, *more))
     at = ("--at", head) if head else ()
-    lines.append(command("joulebench", "accept", case, *at, "--reason", "why it may be so"))
+    lines.append(command("joulebench", "accept", case, *at, *test, "--reason", "why it may be so"))
     return fence(plain(line) for line in lines)
+
+
+def _test(known: Known) -> tuple[str, ...]:
+    """Names the test, for where the command is pasted no journal may have the case."""
+    ids = [side.case.nodeid for side in (known.head, known.base) if side.case]
+    test = known.test or next(filter(None, ids), "")
+    return (f"--test={test}",) if test.startswith("-") else ("--test", test) if test else ()
+
+
+def _settings(known: Known) -> Iterator[str]:
+    """The margin that was asked for, and the options that the night gave to pytest."""
+    if known.margin is not None:
+        yield from ("--margin", f"{100 * known.margin:.10g}%")
+    if known.options:
+        yield f"--pytest={shlex.join(known.options)}"

@@ -73,10 +73,12 @@ class Inquiry:
         good, bad = sides.base.revision, sides.head.revision
         if ratio is None or bisected(case, good, bad, self.results):
             return
+        if not (test := found.argument_of(case)):
+            raise ValueError("found no test that measures it")
         repository, folder = Repository(self.here), new_folder(self.results)
         measure = CasePairs(
             case,
-            _argument(case, found),
+            test,
             self.here,
             folder,
             self.build,
@@ -106,12 +108,3 @@ def _dearer(night: Night) -> Iterator[Decision]:
         own = [each for each in regressed if each.series.case == case]
         own.sort(key=lambda each: each.series.quantity != ENERGY)
         yield from own[:1]
-
-
-def _argument(case: str, found: Evidence) -> str:
-    """The argument of pytest that selects the test of a case in the head."""
-    for test in found.tests_of(case):
-        argument = found.state.tests.get(test, (None, None))[1]
-        if argument is not None:
-            return argument
-    raise ValueError("found no test that measures it")

@@ -70,6 +70,11 @@ class Evidence:
         found = (each.nodeid for each in (sides.base, sides.head) if each) if sides else ()
         return tuple(dict.fromkeys(found))
 
+    def argument_of(self, case: str) -> str:
+        """The argument of pytest that selects the test of a case in the head; else nothing."""
+        sides = (self.state.tests.get(test, (None, None)) for test in self.tests_of(case))
+        return next((head for _, head in sides if head is not None), "")
+
 
 @dataclass(frozen=True, slots=True)
 class _Process:

@@ -49,6 +49,9 @@ class Known:
         accepted: Why the baseline of this case is not that of the others; empty if it is.
         journals: Names of the journals with its windows.
         bisected: Which commit made it dearer, or None where no bisection has looked for it.
+        test: The argument of pytest that selects its test; empty if nobody knows.
+        options: Arguments of pytest that the night was run with, without those that select tests.
+        margin: The least change that somebody asked for, as a share; None if nobody did.
     """
 
     base: Side = field(default_factory=Side)
@@ -60,6 +63,9 @@ class Known:
     accepted: str = ""
     journals: tuple[str, ...] = ()
     bisected: Bisected | None = None
+    test: str = ""
+    options: tuple[str, ...] = ()
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

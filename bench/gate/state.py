@@ -37,16 +37,20 @@ class Asked:
 
     def margin(self, case: str) -> float:
         """The least change of a case that counts, as a share."""
-        return _last(self.margins, case, DEFAULT_MARGIN)
+        return self.asked_margin(case) or DEFAULT_MARGIN
+
+    def asked_margin(self, case: str) -> float | None:
+        """The same where somebody asks for one, else None."""
+        return _last(self.margins, case) or None
 
     def floor(self, case: str) -> float:
         """The least change of a case's energy that counts, J/sample; 0 if nobody asks."""
-        return _last(self.floors, case, 0.0)
+        return _last(self.floors, case)
 
 
-def _last(patterns: tuple[tuple[str, float], ...], case: str, otherwise: float) -> float:
+def _last(patterns: tuple[tuple[str, float], ...], case: str) -> float:
     fitting = [value for pattern, value in patterns if fnmatchcase(case, pattern)]
-    return fitting[-1] if fitting else otherwise
+    return fitting[-1] if fitting else 0.0
 
 
 @dataclass(frozen=True, slots=True)

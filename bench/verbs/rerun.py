@@ -37,6 +37,9 @@ def add(verbs: "Verbs") -> None:
     rerun.add_argument("--bad", metavar="REV", help="what is held against it")
     rerun.add_argument("--test", default="", metavar="NODEID", help="the case's test, if no"
                        " journal here has the case")  # fmt: skip
+    rerun.add_argument(
+        "--margin", default="", metavar="2%", help="with --good: least change that counts"
+    )
     rerun.add_argument("--build", default="", metavar="COMMAND", help="installs a revision")
     rerun.add_argument(
         "--pytest", default="", metavar="ARGS", help="more arguments of pytest: --pytest='-k one'"
@@ -110,17 +113,20 @@ def _gate(options: argparse.Namespace) -> int:
     from bench.gate.checkout import checkout
     from bench.gate.collect import CannotMeasureError
     from bench.gate.environment import BuildError
+    from bench.gate.limits import margins
     from bench.gate.night import Order, folder_of, run_night
     from bench.gate.repository import Repository
+    from bench.gate.state import Asked
 
     test = options.test or test_of(options.case, options.results)
+    asked = Asked(margins=margins(filter(None, [options.margin])))
     try:
         base, head = (
             checkout(Path.cwd(), each, build=options.build, say=_say)
             for each in (options.good, options.bad)
         )
         folder = folder_of(options.results, head)
-        order = Order((test, *shlex.split(options.pytest)))
+        order = Order((test, *shlex.split(options.pytest)), asked=asked)
         found = run_night(base, head, order, folder=folder, say=_say)
     except (BuildError, CannotMeasureError) as error:
         _say(str(error))
