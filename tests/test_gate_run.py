@@ -124,7 +124,7 @@ def test_a_head_that_only_draws_more_power_shuts_the_gate_killed_and_gone_on_unt
     assert {path.name: path.read_bytes() for path in (simulated / "out").iterdir()} == before
 
     case = answer["decisions"][0]["case"]
-    assert f"joulebench bisect {case} --good {good[:12]} --bad {head[:12]}\n" in page
+    assert f"joulebench bisect {case} --good {good[:12]} --bad {head[:12]} --test " in page
     assert main(["bisect", case, "--good", good[:12], "--bad", head[:12], "--pairs", "3"]) == 0
     told = capsys.readouterr().out
     assert f"dearer since <code>{guilty[:9]}</code>\n" in told
