@@ -11,8 +11,9 @@ from typing import Self
 
 from bench import records
 from bench.compare import Row, compare
+from bench.journal_writer import JournalWriter
 from bench.record import Begin, CaseRecord, Discard, End, Note, Run, Window
-from bench.records import Attempt, JournalWriter
+from bench.records import Attempt
 from bench.workload import JUDGED
 
 

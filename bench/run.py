@@ -12,6 +12,7 @@ from typing import Any
 
 from bench import machine, records
 from bench.instruments import Instruments
+from bench.journal_writer import JournalWriter
 from bench.record import JournalError, Run
 from bench.schedule import Schedule
 from bench.workload import RANDOM, Sources
@@ -113,7 +114,7 @@ def new_run(settings: Settings, instruments: Instruments) -> Run:
     )
 
 
-def open_journal(settings: Settings, run: Run, say: Callable[[str], None]) -> records.JournalWriter:
+def open_journal(settings: Settings, run: Run, say: Callable[[str], None]) -> JournalWriter:
     """A new journal, or the newest one if it is to be resumed and did not end well.
 
     Raises:
@@ -128,10 +129,10 @@ def open_journal(settings: Settings, run: Run, say: Callable[[str], None]) -> re
         if journal.end is None or journal.end.exit != 0:
             _require_same(journal.run, run, path)
             say(f"going on with {path.name}, which has {len(journal.cases)} finished cases")
-            return records.JournalWriter.resume(path)
+            return JournalWriter.resume(path)
     if settings.resume:
         say(f"nothing to resume in {settings.results}: starting anew")
-    return records.JournalWriter.create(settings.results, run)
+    return JournalWriter.create(settings.results, run)
 
 
 _EARLIER = {"processes": 0, "alone": 0, "seeds": 1, "weights": RANDOM, "data": ""}

@@ -170,7 +170,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
     """A repository with a journal of one case, as the current folder."""
     history = History(tmp_path / "home")
     history.commit("begin", {"a.txt": "1"})
-    history.commit("second", {"a.txt": "2"})
+    history.commit("second", {"a.txt": "2", "suites/test_net.py": ""})
     (history.folder / "results").mkdir()
     save(a_journal([(a_case(), [(package(1.0), package(1.0))] * 2)]), history.folder / "results")
     monkeypatch.chdir(history.folder)
@@ -210,6 +210,8 @@ def test_accept_takes_a_case_of_no_journal_if_its_test_is_named(home: History) -
         ([CASE, "--reason", "r", "--at", "nowhere"], "found no commit 'nowhere'"),
         ([CASE, "--reason", "r", "--at=--all"], "found no commit '--all'"),
         ([CASE, "--reason", "r", "--results", "empty"], "there is none at all"),
+        ([CASE, "--reason", "r", "--test", "et.py::t"], "found no file et.py at"),
+        ([CASE, "--reason", "r", "--test", "::t"], "found no file  at"),
     ],
 )
 def test_accept_refuses_what_it_cannot_mean(

@@ -16,8 +16,9 @@ from processes import untraced
 from test_records import CASE, RUN, journal, window
 
 from bench import records
+from bench.journal_writer import JournalWriter, require_room
 from bench.record import Begin, Discard, JournalError, Note
-from bench.records import JournalWriter, read, require_room
+from bench.records import read
 
 DRIVER = Path(__file__).with_name("killed_session.py")
 KILLS = 50
@@ -153,7 +154,7 @@ def test_tests_stop_when_the_journal_can_no_longer_be_written(project: pytest.Py
     project.makepyfile(
         """
         import errno, os
-        from bench.records import JournalWriter
+        from bench.journal_writer import JournalWriter
 
         real = JournalWriter.append
 

@@ -70,11 +70,14 @@ def test_the_json_answer_and_the_issue_name_it() -> None:
 
     jsonschema.validate(found, schema, jsonschema.Draft202012Validator)
     assert found["decisions"][0]["guilty"] == [dataclasses.asdict(WIDER)]
+    assert found["decisions"][0]["test"] == "tests/test_digits.py::test_model"
     (opened,) = steps(found, ())
     assert (
         f"**Dearer since** <code>{WIDER.short}</code> <code>wider layers</code>, by bisection"
         in (opened.body or "")
     )
+    assert f"joulebench rerun {CASE} --good {GOOD[:12]}" in (opened.body or "")
+    assert " --test tests/test_digits.py::test_model\n" in (opened.body or "")
     (opened,) = steps(answer(DEARER, {CASE: sides()}), ())
     assert "Dearer since" not in (opened.body or "")
 

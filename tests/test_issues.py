@@ -1,5 +1,6 @@
 """One issue for each case: opened once, kept up to date, closed after three good nights."""
 
+import html
 import json
 import os
 from pathlib import Path
@@ -58,6 +59,18 @@ def test_a_dearer_case_gets_an_issue_with_what_to_do() -> None:
     assert "--good 1a2b3c4d5e --bad 9f8e7d6c5b" in body
     assert "Wider layers" in body
     assert NIGHT in body
+
+
+def test_the_commands_of_an_issue_name_test_margin_and_options_of_the_night() -> None:
+    told = {"test": "suites/a b.py::t[$x]", "options": ["--joules-device", "cuda:0"]}
+    (step,) = steps(answer(decision("regressed") | told | {"asked_margin": 0.07}), [], NIGHT)
+    body = html.unescape(step.body or "")
+
+    settings = "--test 'suites/a b.py::t[$x]' --margin 7% '--pytest=--joules-device cuda:0'"
+    for verb in ("rerun", "bisect"):
+        commits = "--good 1a2b3c4d5e --bad 9f8e7d6c5b"
+        assert f"joulebench {verb} {CASE} {commits} {settings}\n" in body
+    assert f"joulebench accept {CASE} --at 9f8e7d6c5b --test 'suites/a b.py::t[$x]'" in body
 
 
 def test_the_next_dear_night_updates_the_same_issue() -> None:

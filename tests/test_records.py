@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bench.instruments import Instruments
 from bench.journal_line import short
+from bench.journal_writer import JournalWriter
 from bench.meter import Channel, Status, Unusable
 from bench.quantities import Kind
 from bench.record import (
@@ -29,7 +30,7 @@ from bench.record import (
     from_json,
     to_json,
 )
-from bench.records import JournalWriter, frame, journals, read
+from bench.records import frame, journals, read
 from bench.run import Settings, new_run
 from bench.schedule import PROFILES
 from bench.window import ChannelEnergy

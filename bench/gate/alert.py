@@ -15,6 +15,7 @@ from bench.gate.wording import (
     change,
     control_spread,
     counts,
+    fence,
     harmless,
     level_text,
     p_text,
@@ -128,7 +129,7 @@ def block(night: Night, decisions: Sequence[Decision], known: Known) -> str:
             line if line.startswith("  - ") else f"- {line}"
             for line in _facts(night, decisions, parts, known, around)
         ),
-        "\n".join(commands(decisions[0].series.case, known)),
+        "\n".join(fence(commands(decisions[0].series.case, known))),
     ]
     return "\n\n".join(paragraphs)
 

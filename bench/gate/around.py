@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 from bench.gate.bisected import Bisected
 from bench.gate.known import Known, Surroundings
-from bench.gate.wording import change, command, commit_text, fence, harmless, minutes, quoted
-from bench.report.text import plain
+from bench.gate.wording import change, command, commit_text, harmless, minutes, quoted
 
 _MOST_COMMITS = 10
 _MOST_CHANGES = 12
@@ -77,7 +76,8 @@ def commands(case: str, known: Known) -> list[str]:
     """What to type next: measure again, find the commit or look at it, accept it."""
     base, head = known.base.commit[:_HASH], known.head.commit[:_HASH]
     between = ("--good", base, "--bad", head) if base and head else ()
-    test = _test(known)
+    named = known.argument
+    test = (f"--test={named}",) if named.startswith("-") else ("--test", named) if named else ()
     more = (*between, *test, *_settings(known)) if between else ()
     lines = [command("joulebench", "rerun", case, *more)]
     if known.bisected:
@@ -86,14 +86,7 @@ def commands(case: str, known: Known) -> list[str]:
         lines.append(command("joulebench", "bisect", case, *more))
     at = ("--at", head) if head else ()
     lines.append(command("joulebench", "accept", case, *at, *test, "--reason", "why it may be so"))
-    return fence(plain(line) for line in lines)
-
-
-def _test(known: Known) -> tuple[str, ...]:
-    """Names the test, for where the command is pasted no journal may have the case."""
-    ids = [side.case.nodeid for side in (known.head, known.base) if side.case]
-    test = known.test or next(filter(None, ids), "")
-    return (f"--test={test}",) if test.startswith("-") else ("--test", test) if test else ()
+    return lines
 
 
 def _settings(known: Known) -> Iterator[str]:

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.gate import around
 from bench.gate.answer import Word
+from bench.gate.known import Known, Side
 from bench.report.blocks import bullets, commands, table
 from bench.report.text import code, escape, plain, significant
 
@@ -170,7 +172,7 @@ def _body(case: str, decisions: Sequence[Mapping[str, Any]], night: str) -> str:
         code(case),
         table(("quantity", "word", "head ÷ base [95 %]", "why"), rows, left=2, last=1),
         bullets(said),
-        commands(_commands(case, base, head)),
+        commands(_commands(case, first, base, head)),
         f"[The night's page and artifact]({night})" if night else "",
         f"This issue is kept up to date, and closed after {GOOD_NIGHTS} good nights.",
         _mark(0),
@@ -201,15 +203,14 @@ def _commit(side: Mapping[str, Any] | None) -> str:
     return found if re.fullmatch(r"[0-9a-f]{7,64}", found) else ""
 
 
-def _commands(case: str, base: str, head: str) -> list[str]:
+def _commands(case: str, decision: Mapping[str, Any], base: str, head: str) -> list[str]:
     """To measure again, to find the commit, and to accept the change."""
-    import shlex
-
-    name = shlex.quote(plain(case))
-    between = f" --good {base} --bad {head}" if base and head else ""
-    bisect = [f"joulebench bisect {name}{between}"] if between else []
-    return [
-        f"joulebench rerun {name}",
-        *bisect,
-        f"joulebench accept {name} --reason 'why it may be so'",
-    ]
+    margin = decision.get("asked_margin")
+    known = Known(
+        Side(base),
+        Side(head),
+        test=str(decision.get("test") or ""),
+        options=tuple(map(str, decision.get("options") or ())),
+        margin=margin if isinstance(margin, int | float) else None,
+    )
+    return around.commands(case, known)

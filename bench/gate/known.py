@@ -67,6 +67,12 @@ class Known:
     options: tuple[str, ...] = ()
     margin: float | None = None
 
+    @property
+    def argument(self) -> str:
+        """What selects its test, for whoever has no journal of the case; empty if nobody knows."""
+        ids = [side.case.nodeid for side in (self.head, self.base) if side.case]
+        return self.test or next(filter(None, ids), "")
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

@@ -109,6 +109,9 @@ def _decision(decision: Decision, known: Mapping[str, Known]) -> dict[str, Any]:
         "head": _side(sides.head),
         "touching": _commits(sides.suspects.touching if sides.suspects else ()),
         "guilty": _commits(sides.bisected.guilty if sides.bisected else ()),
+        "test": sides.argument or None,
+        "options": list(sides.options),
+        "asked_margin": finite(sides.margin),
     }
 
 

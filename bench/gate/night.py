@@ -19,6 +19,7 @@ from bench.gate.evidence import Evidence, evidence
 from bench.gate.plan import AGAIN, BASE, HEAD, Plan, jobs
 from bench.gate.state import COMPLETE, FILE, Asked, Side, State, history_of
 from bench.gate.turns import Turns, unused
+from bench.journal_writer import require_room
 from bench.machine import fingerprint
 from bench.record import JournalError
 
@@ -101,7 +102,7 @@ def _state(
         state = _resumed(folder, base, head)
         say(f"going on with {folder}, which has {len(state.done)} finished processes")
         return state
-    records.require_room(folder)
+    require_room(folder)
     of = Side(base.revision, base.dirty), Side(head.revision, head.dirty)
     state = State(records.now(), *of, order.rule, order.plan, order.asked)
     collect(state, sides, order.select, folder, start=start)

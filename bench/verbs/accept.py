@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bench.gate.repository import Commit, Repository
     from bench.verbs import Verbs
 
 
@@ -22,8 +23,9 @@ def add(verbs: "Verbs") -> None:
     accept.add_argument(
         "--at", default="HEAD", metavar="REV", help="its baseline from now on; default: HEAD"
     )
-    accept.add_argument("--test", default="", metavar="NODEID", help="the case's test, if no"
-                        " journal here has the case")  # fmt: skip
+    accept.add_argument(
+        "--test", default="", metavar="NODEID", help="its test, if no journal here has the case"
+    )
     accept.add_argument(
         "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
     )
@@ -38,9 +40,12 @@ def _accept(options: argparse.Namespace) -> int:
     from bench.records import now
     from bench.report.text import plain
 
-    commit = Repository(Path.cwd()).commit(options.at)
+    repository = Repository(Path.cwd())
+    commit = repository.commit(options.at)
     before = accepted.read(options.results)
-    if not options.test:
+    if options.test:
+        _require_test(options.test, commit, repository)
+    else:
         require_known(options.case, options.results, [each.case for each in before])
     seen = change_of(options.case, commit.hash, options.results / "gate")
     told = (seen.ratio, seen.night) if seen else (None, "")
@@ -50,3 +55,17 @@ def _accept(options: argparse.Namespace) -> int:
     earlier = sum(each.case == made.case for each in before)
     print(f"wrote {path}" + (f", which has {earlier} earlier of this case" if earlier else ""))
     return 0
+
+
+def _require_test(test: str, commit: "Commit", repository: "Repository") -> None:
+    """Refuses a test whose file the commit does not have.
+
+    Raises:
+        ValueError: It has none of this name.
+    """
+    path = test.partition("::")[0]
+    if not any(f"/{file}".endswith(f"/{path}") for file in repository.files(commit.hash)):
+        raise ValueError(
+            f"--test {test}: found no file {path} at {commit.short}; give the test as the alert has"
+            " it, or leave it out where a journal has the case"
+        )
